@@ -1,0 +1,317 @@
+// Convolution and its input gradient as implicit matrix products: pixels x (taps x channels) gathered block by block,
+// times the weights packed once. The input gradient falls into sub-pixel phases, each a small convolution of stride 1 with
+// its own taps, so it neither multiplies by zeros nor scatters.
+#include "duel/tensor/cpu/conv2d.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "duel/tensor/cpu/conv2d_gather.h"
+#include "duel/tensor/cpu/gemm_blocks.h"
+#include "duel/tensor/thread_pool.h"
+
+namespace duel::cpu {
+namespace {
+
+/// Weights seen from the product: element (tap, k, n) for source channel k and target channel n of a group.
+template <class T>
+struct Weights {
+  const T* data;
+  std::int64_t group, kernel_row, kernel_column, k, n;  // strides
+};
+
+/// Target pixels `origin + step * grid position`, which all meet the same taps but for the pictures' borders.
+struct Phase {
+  Window window;
+  Size2 origin, step;
+  std::int64_t rows, columns;  // of the grid
+};
+
+/// target = source * weights, over all phases.
+template <class T>
+struct ImplicitProduct {
+  Images<const T> source;
+  Images<T> target;
+  Weights<T> weights;
+  std::int64_t groups;
+  std::vector<Phase> phases;
+
+  std::int64_t source_channels() const { return source.channels / groups; }
+  std::int64_t target_channels() const { return target.channels / groups; }
+};
+
+/// Part of a phase whose pixels meet the taps of `blocks` and, but for zeros, no others.
+struct Region {
+  std::size_t phase;
+  PixelGrid grid;
+  std::vector<Span> blocks;  // ranges of k, at most kBlockK each
+};
+
+/// Positions along an axis that have the same taps inside the picture.
+struct AxisSpan {
+  Span positions, taps;
+};
+
+std::vector<AxisSpan> axis_spans(const Axis& axis, std::int64_t positions, std::int64_t size) {
+  const std::int64_t count = static_cast<std::int64_t>(axis.taps.size());
+  std::vector<AxisSpan> spans;
+  for (std::int64_t i = 0; i < positions; ++i) {
+    Span taps{0, count};
+    const auto at = [&](std::int64_t t) { return i * axis.step + axis.taps[static_cast<std::size_t>(t)].offset; };
+    while (taps.begin < taps.end && at(taps.begin) < 0) ++taps.begin;
+    while (taps.end > taps.begin && at(taps.end - 1) >= size) --taps.end;
+    if (!spans.empty() && spans.back().taps == taps) ++spans.back().positions.end;
+    else spans.push_back({{i, i + 1}, taps});
+  }
+  return spans;
+}
+
+/// Cuts ranges of k that meet end to end into blocks.
+std::vector<Span> k_blocks(const AxisSpan& h, const AxisSpan& w, std::int64_t across, std::int64_t channels) {
+  std::vector<Span> blocks;
+  std::vector<Span> ranges;
+  for (std::int64_t t = h.taps.begin; t < h.taps.end && w.taps.begin < w.taps.end; ++t) {
+    const Span range{(t * across + w.taps.begin) * channels, (t * across + w.taps.end) * channels};
+    if (!ranges.empty() && ranges.back().end == range.begin) ranges.back().end = range.end;
+    else ranges.push_back(range);
+  }
+  for (const Span& r : ranges)
+    for (std::int64_t k = r.begin; k < r.end; k += kBlockK) blocks.push_back({k, std::min(k + kBlockK, r.end)});
+  return blocks;
+}
+
+/// How many k-steps of a register tile of `rows` rows these regions take.
+std::int64_t tile_steps(const std::vector<Region>& regions, std::int64_t rows) {
+  std::int64_t steps = 0;
+  for (const Region& r : regions)
+    for (const Span& b : r.blocks) steps += ceil_div(r.grid.size(), rows) * (b.end - b.begin);
+  return steps;
+}
+
+/// A phase as one region or, where the picture is so small that its border is much of it, as one region for each set of
+/// taps that falls inside.
+std::vector<Region> split_phase(std::size_t index, const Phase& phase, std::int64_t images, Size2 source,
+                                std::int64_t channels, std::int64_t tile_rows) {
+  const std::int64_t down = static_cast<std::int64_t>(phase.window.h.taps.size());
+  const std::int64_t across = static_cast<std::int64_t>(phase.window.w.taps.size());
+  const AxisSpan all_rows{{0, phase.rows}, {0, down}}, all_columns{{0, phase.columns}, {0, across}};
+  std::vector<Region> whole = {{index, {images, {0, phase.rows}, {0, phase.columns}},
+                                k_blocks(all_rows, all_columns, across, channels)}};
+  constexpr std::int64_t kWorthwhileRun = 64;  // shorter blocks of k spend their time loading and storing the target
+  if (across * channels < kWorthwhileRun) return whole;
+  std::vector<Region> split;
+  for (const AxisSpan& h : axis_spans(phase.window.h, phase.rows, source.h))
+    for (const AxisSpan& w : axis_spans(phase.window.w, phase.columns, source.w))
+      split.push_back({index, {images, h.positions, w.positions}, k_blocks(h, w, across, channels)});
+  return tile_steps(split, tile_rows) * 10 < tile_steps(whole, tile_rows) * 9 ? split : whole;
+}
+
+/// The weights of every phase and group as the kernels want them: panels, or rows along k for few target channels.
+template <class T>
+class PackedWeights {
+ public:
+  PackedWeights(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p);
+
+  bool narrow() const { return narrow_; }
+  /// Panels of one phase and group begin here, k * columns apart; or rows, k apart.
+  const T* at(std::size_t phase, std::int64_t group) const { return data_.data() + offset(phase, group); }
+  std::int64_t k(std::size_t phase) const { return k_[phase]; }
+
+ private:
+  std::int64_t offset(std::size_t phase, std::int64_t group) const {
+    return begin_[phase] + group * padded_n_ * k_[phase];
+  }
+  static std::int64_t total(const ImplicitProduct<T>& p) {
+    std::int64_t taps = 0;
+    for (const Phase& phase : p.phases) taps += phase.window.taps();
+    return taps * p.source.channels;
+  }
+  void pack_panels(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group,
+                   std::int64_t n0);
+  void pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group);
+
+  bool narrow_;
+  std::int64_t padded_n_;
+  std::vector<std::int64_t> k_, begin_;  // per phase
+  Scratch<T> data_;
+};
+
+template <class T>
+PackedWeights<T>::PackedWeights(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p)
+    : narrow_(p.target_channels() <= kernels.lanes / 2),
+      padded_n_(narrow_ ? p.target_channels() : round_up(p.target_channels(), kernels.columns)),
+      data_(total(p) * padded_n_) {
+  std::int64_t begin = 0;
+  for (const Phase& phase : p.phases) {
+    k_.push_back(phase.window.taps() * p.source_channels());
+    begin_.push_back(begin);
+    begin += k_.back() * padded_n_ * p.groups;
+  }
+  const std::int64_t parts = narrow_ ? 1 : padded_n_ / kernels.columns;
+  const std::int64_t phases = static_cast<std::int64_t>(p.phases.size());
+  parallel_for(phases * p.groups * parts, 1, [&](std::int64_t first, std::int64_t last) {
+    for (std::int64_t t = first; t < last; ++t) {
+      const std::size_t phase = static_cast<std::size_t>(t / parts / p.groups);
+      const std::int64_t group = t / parts % p.groups;
+      if (narrow_) pack_rows(p, phase, group);
+      else pack_panels(kernels, p, phase, group, t % parts * kernels.columns);
+    }
+  });
+}
+
+template <class T>
+void PackedWeights<T>::pack_panels(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, std::size_t phase,
+                                   std::int64_t group, std::int64_t n0) {
+  const Weights<T>& w = p.weights;
+  const std::int64_t k = p.source_channels(), n = std::min(kernels.columns, p.target_channels() - n0);
+  T* out = data_.data() + offset(phase, group) + n0 * k_[phase];
+  for (const Tap& h : p.phases[phase].window.h.taps)
+    for (const Tap& v : p.phases[phase].window.w.taps) {
+      const T* source =
+          w.data + group * w.group + h.kernel * w.kernel_row + v.kernel * w.kernel_column + n0 * w.n;
+      kernels.pack({k, n, source, w.k, w.n, kernels.columns, out, 0});
+      out += k * kernels.columns;
+    }
+}
+
+template <class T>
+void PackedWeights<T>::pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group) {
+  const Weights<T>& w = p.weights;
+  T* out = data_.data() + offset(phase, group);
+  for (std::int64_t n = 0; n < p.target_channels(); ++n)
+    for (const Tap& h : p.phases[phase].window.h.taps)
+      for (const Tap& v : p.phases[phase].window.w.taps) {
+        const T* source = w.data + group * w.group + h.kernel * w.kernel_row + v.kernel * w.kernel_column + n * w.n;
+        for (std::int64_t k = 0; k < p.source_channels(); ++k) *out++ = source[k * w.k];
+      }
+}
+
+/// One task: pixels [p0, p1) of a region, target channels [n0, n1) of a group.
+struct Piece {
+  const Region* region;
+  std::int64_t group, p0, p1, n0, n1;
+};
+
+std::vector<Piece> cut_pieces(const std::vector<Region>& regions, std::int64_t groups, std::int64_t n,
+                              std::int64_t tile_rows, std::int64_t tile_columns) {
+  std::vector<Piece> pieces;
+  const std::int64_t copies = groups * static_cast<std::int64_t>(regions.size());
+  for (const Region& region : regions) {
+    const std::int64_t pixels = region.grid.size();
+    const ProductCut cut = cut_product(copies, pixels, n, tile_rows, tile_columns);
+    for (std::int64_t group = 0; group < groups; ++group)
+      for (std::int64_t p = 0; p < pixels; p += cut.m_block)
+        for (std::int64_t j = 0; j < n; j += cut.n_block)
+          pieces.push_back(
+              {&region, group, p, std::min(p + cut.m_block, pixels), j, std::min(j + cut.n_block, n)});
+  }
+  return pieces;
+}
+
+template <class T>
+void multiply_piece(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, const PackedWeights<T>& weights,
+                    const Piece& piece) {
+  const Region& region = *piece.region;
+  const Phase& phase = p.phases[region.phase];
+  const std::int64_t m = piece.p1 - piece.p0, n = piece.n1 - piece.n0, k_all = weights.k(region.phase);
+  Scratch<T*> rows(m);
+  PixelCursor pixel(region.grid, piece.p0);
+  for (std::int64_t i = 0; i < m; ++i, pixel.next())
+    rows[i] = p.target.data + piece.group * p.target_channels() + piece.n0 +
+              p.target.offset(pixel.image, phase.origin.h + pixel.row * phase.step.h,
+                              phase.origin.w + pixel.column * phase.step.w);
+
+  const std::int64_t ld = spread_row<T>(std::min(kBlockK, k_all));
+  Scratch<T> a(m * ld);
+  const auto multiply = [&](Span block, StoreMode mode) {
+    const std::int64_t k = block.end - block.begin;
+    const T* b = weights.at(region.phase, piece.group);
+    if (weights.narrow())
+      kernels.multiply_narrow({m, n, k, a.data(), ld, b + piece.n0 * k_all + block.begin, k_all, rows.data(), 1, mode});
+    else
+      kernels.multiply({m, n, k, a.data(), kernels.rows * ld, ld, TileOrder::rows,
+                        b + piece.n0 * k_all + block.begin * kernels.columns, k_all * kernels.columns,
+                        kernels.columns, rows.data(), 1, mode});
+  };
+  if (region.blocks.empty()) multiply({0, 0}, StoreMode::overwrite);  // pixels that meet nothing: zeros
+  StoreMode mode = StoreMode::overwrite;
+  for (const Span& block : region.blocks) {
+    const Gather<T> gather(p.source, phase.window, piece.group * p.source_channels(), p.source_channels(),
+                           block.begin, block.end);
+    gather(region.grid, piece.p0, piece.p1, a.data(), ld, block.end - block.begin);
+    multiply(block, mode);
+    mode = StoreMode::accumulate;
+  }
+}
+
+template <class T>
+void multiply(const ImplicitProduct<T>& p) {
+  const GemmKernels<T>& kernels = gemm_kernels<T>();
+  const PackedWeights<T> weights(kernels, p);
+  std::vector<Region> regions;
+  for (std::size_t i = 0; i < p.phases.size(); ++i)
+    for (Region& region : split_phase(i, p.phases[i], p.target.count, {p.source.height, p.source.width},
+                                      p.source_channels(), kernels.rows))
+      regions.push_back(std::move(region));
+  const std::vector<Piece> pieces =
+      cut_pieces(regions, p.groups, p.target_channels(), kernels.rows, kernels.columns);
+  parallel_for(static_cast<std::int64_t>(pieces.size()), 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t t = begin; t < end; ++t)
+      multiply_piece(kernels, p, weights, pieces[static_cast<std::size_t>(t)]);
+  });
+}
+
+/// Along one axis of the input gradient, the taps of the input positions `residue` + stride * i: output position
+/// i + offset met them with kernel element t where residue + padding - t * dilation = stride * offset.
+Axis phase_axis(std::int64_t residue, std::int64_t stride, std::int64_t padding, std::int64_t dilation,
+                std::int64_t kernel) {
+  Axis axis{1, {}};
+  for (std::int64_t t = kernel - 1; t >= 0; --t) {
+    const std::int64_t distance = residue + padding - t * dilation;
+    if (distance % stride == 0) axis.taps.push_back({distance / stride, t});
+  }
+  return axis;
+}
+
+std::vector<Phase> input_grad_phases(const Conv2dGeometry& g, Size2 kernel, Size2 size) {
+  std::vector<Phase> phases;
+  for (std::int64_t i = 0; i < std::min(g.stride.h, size.h); ++i)
+    for (std::int64_t j = 0; j < std::min(g.stride.w, size.w); ++j)
+      phases.push_back({{phase_axis(i, g.stride.h, g.padding.h, g.dilation.h, kernel.h),
+                         phase_axis(j, g.stride.w, g.padding.w, g.dilation.w, kernel.w)},
+                        {i, j},
+                        g.stride,
+                        ceil_div(size.h - i, g.stride.h),
+                        ceil_div(size.w - j, g.stride.w)});
+  return phases;
+}
+
+}  // namespace
+
+void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g) {
+  if (y.numel() == 0) return;
+  const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
+  const Size2 kernel{w.size(2), w.size(3)};
+  dispatch_floating("conv2d", y.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::int64_t filter = kernel.h * kernel.w * channels;
+    multiply(ImplicitProduct<T>{
+        images<T>(x), mutable_images<T>(y),
+        Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, 1, filter}, g.groups,
+        {{convolution_window(g, kernel), {0, 0}, {1, 1}, y.size(2), y.size(3)}}});
+  });
+}
+
+void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g) {
+  if (dx.numel() == 0) return;
+  const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
+  const Size2 kernel{w.size(2), w.size(3)};
+  dispatch_floating("conv2d_input_grad", dx.dtype(), [&]<class T>(TypeTag<T>) {
+    const std::int64_t filter = kernel.h * kernel.w * channels;
+    multiply(ImplicitProduct<T>{
+        images<T>(dy), mutable_images<T>(dx),
+        Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, filter, 1}, g.groups,
+        input_grad_phases(g, kernel, {dx.size(2), dx.size(3)})});
+  });
+}
+
+}  // namespace duel::cpu

@@ -1,0 +1,44 @@
+// The CPU's kernels: what `Backend`'s slots of the same names promise (backend.h). Matrix products and convolutions are
+// declared in gemm.h and conv2d.h.
+#pragma once
+
+#include <cstdint>
+
+#include "duel/tensor/backend.h"
+
+namespace duel::cpu {
+
+/// The CPU's table.
+const Backend& cpu_backend();
+
+/// Between any dtypes. To an integer dtype: truncates toward zero, saturates at the ends of its range, NaN becomes 0.
+void copy(const Tensor& src, const Tensor& dst);
+/// `value` is converted like an element of `copy`.
+void fill(const Tensor& dst, double value);
+
+void unary(UnaryOp op, const Tensor& x, const Tensor& y, Constants c);
+void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y, Constants c);
+
+/// Both accumulate in double. An empty sum is 0.
+void sum(const Tensor& x, const Tensor& y);
+/// NaN where any element is NaN. Throws for the largest of no elements.
+void amax(const Tensor& x, const Tensor& y);
+
+/// Any dtype. Both throw, before they write, for an index that is not a row of `table`.
+void gather_rows(const Tensor& table, const Tensor& index, const Tensor& y);
+void scatter_add_rows(const Tensor& g, const Tensor& index, const Tensor& table);
+
+void channel_moments(const Tensor& x, const Tensor& mean, const Tensor& var);
+void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
+                        const Tensor& y);
+void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
+                     const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+
+void uniform(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double low, double high);
+void normal(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double mean, double stddev);
+
+void adam(const Tensor& param, const Tensor& grad, const Tensor& exp_avg, const Tensor& exp_avg_sq, AdamStep s);
+void sgd(const Tensor& param, const Tensor& grad, const Tensor& momentum, SgdStep s);
+void rmsprop(const Tensor& param, const Tensor& grad, const Tensor& square_avg, RmsPropStep s);
+
+}  // namespace duel::cpu

@@ -1,0 +1,72 @@
+// The inner loops of matrix products and convolutions: tables of functions on plain pointers, one per instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace duel::cpu {
+
+/// How a packed operand A[i, p] lies in a tile of rows: `rows` a[i * lda + p], `columns` a[p * lda + i].
+enum class TileOrder { rows, columns };
+enum class StoreMode { overwrite, accumulate };
+
+/// C[m, n] = A[m, k] B[k, n], or C += A B. Each element of C is one chain of multiply-adds over k, from its present
+/// value on: the result does not depend on how k is cut into blocks.
+template <class T>
+struct GemmBlock {
+  std::int64_t m, n, k;
+  const T* a;                ///< tiles of GemmKernels::rows rows, the last one with the rows that are left
+  std::int64_t a_tile, lda;  ///< distance between tiles; stride within one, see `order`
+  TileOrder order;
+  const T* b;                 ///< panels of GemmKernels::columns columns, b[p * ldb + j]; readable to whole packets
+  std::int64_t b_panel, ldb;  ///< distance between panels; stride within one
+  T* const* c;                ///< m pointers to the rows of C
+  std::int64_t c_stride;      ///< distance between columns of C; 1 is the fast case
+  StoreMode mode;
+};
+
+/// The same for few columns: inner products along packets of k, so that no lane of a packet is wasted on columns that
+/// do not exist.
+template <class T>
+struct NarrowGemmBlock {
+  std::int64_t m, n, k;
+  const T* a;  ///< a[i * lda + p]
+  std::int64_t lda;
+  const T* b;  ///< b[j * ldb + p]
+  std::int64_t ldb;
+  T* const* c;
+  std::int64_t c_stride;
+  StoreMode mode;
+};
+
+/// A matrix [k, n] to be cut into panels of `width` columns: out[panel * out_panel + p * width + j]. The last panel is
+/// filled up with zeros.
+template <class T>
+struct PanelPack {
+  std::int64_t k, n;
+  const T* source;  ///< source[p * k_stride + j * n_stride]
+  std::int64_t k_stride, n_stride;
+  std::int64_t width;
+  T* out;
+  std::int64_t out_panel;
+};
+
+template <class T>
+struct GemmKernels {
+  std::int64_t rows, columns;  ///< the register tile
+  std::int64_t lanes;          ///< numbers in a packet
+  void (*multiply)(const GemmBlock<T>&);
+  void (*multiply_narrow)(const NarrowGemmBlock<T>&);
+  void (*pack)(const PanelPack<T>&);
+};
+
+#define DUEL_DECLARE_GEMM_KERNELS(set)           \
+  namespace set {                                \
+  extern const GemmKernels<float> gemm_float32;  \
+  extern const GemmKernels<double> gemm_float64; \
+  }
+DUEL_DECLARE_GEMM_KERNELS(simd_baseline)
+DUEL_DECLARE_GEMM_KERNELS(simd_avx2)
+DUEL_DECLARE_GEMM_KERNELS(simd_avx512)
+#undef DUEL_DECLARE_GEMM_KERNELS
+
+}  // namespace duel::cpu

@@ -1,0 +1,95 @@
+// The CPU's inner loops: functions on plain pointers, built once per instruction set (isa.h) and reached through
+// `loops<T>()`. All counts and steps are in elements. Where an output may be an input it is the very same elements.
+#pragma once
+
+#include <cstdint>
+
+#include "duel/tensor/functors.h"
+
+namespace duel::cpu {
+
+/// How far apart rows are, and the elements of a row.
+struct Step {
+  std::int64_t row, col;
+};
+
+/// y = f(x), y = f(a, b) over rows of n elements.
+template <class T>
+struct PointwiseLoops {
+  using Unary = void (*)(const T* x, Step xs, T* y, Step ys, std::int64_t rows, std::int64_t n, T p, T q);
+  using Binary = void (*)(const T* a, Step as, const T* b, Step bs, T* y, Step ys, std::int64_t rows, std::int64_t n,
+                          T p, T q);
+  Unary unary[static_cast<int>(UnaryOp::count)];
+  Binary binary[static_cast<int>(BinaryOp::count)];
+};
+
+/// acc[j] = acc[j] + or max x[i * reduced_step + j * kept_step] over i < reduced, for j < kept.
+template <class T>
+struct ReduceLoops {
+  using Reduce = void (*)(const T* x, std::int64_t reduced, std::int64_t reduced_step, std::int64_t kept,
+                          std::int64_t kept_step, double* acc);
+  Reduce sum, amax;
+};
+
+/// Over n consecutive elements whose channels repeat every `period`; the other arrays hold one value per channel.
+template <class T>
+struct NormLoops {
+  /// sum += x - shift, square += (x - shift)^2
+  void (*moments)(const T* x, std::int64_t n, std::int64_t period, const double* shift, double* sum, double* square);
+  /// y = (x - mean) * scale + bias
+  void (*normalize)(const T* x, T* y, std::int64_t n, std::int64_t period, const T* mean, const T* scale,
+                    const T* bias);
+  /// sum += dy, product += dy * (x - mean)
+  void (*grad_sums)(const T* x, const T* dy, std::int64_t n, std::int64_t period, const double* mean, double* sum,
+                    double* product);
+  /// dx = dy * scale + (x - mean) * slope + bias
+  void (*grad)(const T* x, const T* dy, T* dx, std::int64_t n, std::int64_t period, const T* mean, const T* scale,
+               const T* slope, const T* bias);
+};
+
+/// The constants of a step, reduced to what an element needs.
+template <class T>
+struct AdamConstants {
+  T keep;  // of the parameter, under decoupled decay
+  T weight_decay, beta1, share1, beta2, share2, eps;
+  T inverse_root_correction2, step;
+};
+
+template <class T>
+struct SgdConstants {
+  T rate, momentum, share, weight_decay;
+};
+
+template <class T>
+struct RmsPropConstants {
+  T rate, alpha, share, eps, weight_decay;
+};
+
+template <class T>
+struct OptimLoops {
+  void (*adam)(T* param, const T* grad, T* exp_avg, T* exp_avg_sq, std::int64_t n, const AdamConstants<T>& c);
+  void (*sgd)(T* param, const T* grad, std::int64_t n, const SgdConstants<T>& c);
+  void (*sgd_momentum)(T* param, const T* grad, T* momentum, std::int64_t n, const SgdConstants<T>& c);
+  void (*rmsprop)(T* param, const T* grad, T* square_avg, std::int64_t n, const RmsPropConstants<T>& c);
+};
+
+template <class T>
+struct Loops {
+  PointwiseLoops<T> pointwise;
+  ReduceLoops<T> reduce;
+  NormLoops<T> norm;
+  OptimLoops<T> optim;
+};
+
+/// The loops for `isa()`; T is float or double.
+template <class T>
+const Loops<T>& loops();
+
+/// Tells the compiler that a loop's iterations do not depend on each other, so that it needs no check for overlap.
+#if defined(__GNUC__) && !defined(__clang__)
+#define DUEL_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define DUEL_INDEPENDENT
+#endif
+
+}  // namespace duel::cpu

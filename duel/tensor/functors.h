@@ -1,0 +1,90 @@
+// Every pointwise operation's scalar formula, once, for all devices. A unary one is y = f(x), a binary one y = f(a, b);
+// both may use two constants p and q. The names ending in _grad are gradients: a is the incoming gradient, b the input
+// or output that the derivative needs.
+//
+// To add one: its struct here, its name in the list below, its function in autograd/pointwise.{h,cpp}, its row in the
+// op table.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "duel/tensor/host_device.h"
+
+namespace duel {
+
+#define DUEL_UNARY_OPS(X)                                                                                              \
+  X(affine)                                                                                                            \
+  X(abs) X(sign) X(exp) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(pow) X(clamp) X(relu) X(leaky_relu) \
+      X(tanh) X(sigmoid) X(softplus) X(below)
+
+#define DUEL_BINARY_OPS(X)                                                                                \
+  X(add)                                                                                                  \
+  X(sub) X(mul) X(div) X(maximum) X(minimum) X(relu_grad) X(leaky_relu_grad) X(tanh_grad) X(sigmoid_grad) \
+      X(softplus_grad) X(clamp_grad) X(abs_grad) X(lerp)
+
+#define DUEL_ENUMERATE(name) name,
+enum class UnaryOp : std::uint8_t { DUEL_UNARY_OPS(DUEL_ENUMERATE) count };
+enum class BinaryOp : std::uint8_t { DUEL_BINARY_OPS(DUEL_ENUMERATE) count };
+#undef DUEL_ENUMERATE
+
+namespace functors {
+
+#define DUEL_UNARY(name)                   \
+  struct name {                            \
+    template <class T>                     \
+    static DUEL_HD T apply(T x, T p, T q); \
+  };                                       \
+  template <class T>                       \
+  DUEL_HD T name::apply(T x, [[maybe_unused]] T p, [[maybe_unused]] T q)
+
+DUEL_UNARY(affine) { return p * x + q; }
+DUEL_UNARY(abs) { return x < 0 ? -x : x; }
+DUEL_UNARY(sign) { return x > 0 ? T(1) : x < 0 ? T(-1) : T(0); }
+DUEL_UNARY(exp) { return std::exp(x); }
+DUEL_UNARY(log) { return std::log(x); }
+DUEL_UNARY(log1p) { return std::log1p(x); }
+DUEL_UNARY(sqrt) { return std::sqrt(x); }
+DUEL_UNARY(rsqrt) { return T(1) / std::sqrt(x); }
+DUEL_UNARY(square) { return x * x; }
+DUEL_UNARY(reciprocal) { return T(1) / x; }
+DUEL_UNARY(pow) { return std::pow(x, p); }
+DUEL_UNARY(clamp) { return x < p ? p : x > q ? q : x; }  // NaN stays NaN
+DUEL_UNARY(relu) { return x < 0 ? T(0) : x; }            // so here
+DUEL_UNARY(leaky_relu) { return x > 0 ? x : p * x; }
+DUEL_UNARY(tanh) { return std::tanh(x); }
+DUEL_UNARY(sigmoid) {
+  const T e = std::exp(x < 0 ? x : -x);  // never overflows
+  return (x < 0 ? e : T(1)) / (T(1) + e);
+}
+DUEL_UNARY(softplus) { return (x > 0 ? x : T(0)) + std::log1p(std::exp(x < 0 ? x : -x)); }
+DUEL_UNARY(below) { return x < p ? q : T(0); }  // dropout's mask: q where the uniform number x is below p
+
+#define DUEL_BINARY(name)                       \
+  struct name {                                 \
+    template <class T>                          \
+    static DUEL_HD T apply(T a, T b, T p, T q); \
+  };                                            \
+  template <class T>                            \
+  DUEL_HD T name::apply(T a, T b, [[maybe_unused]] T p, [[maybe_unused]] T q)
+
+DUEL_BINARY(add) { return a + b; }
+DUEL_BINARY(sub) { return a - b; }
+DUEL_BINARY(mul) { return a * b; }
+DUEL_BINARY(div) { return a / b; }
+DUEL_BINARY(maximum) { return a > b ? a : b; }
+DUEL_BINARY(minimum) { return a < b ? a : b; }
+DUEL_BINARY(relu_grad) { return b > 0 ? a : T(0); }
+DUEL_BINARY(leaky_relu_grad) { return b > 0 ? a : p * a; }
+DUEL_BINARY(tanh_grad) { return a * (T(1) - b * b); }
+DUEL_BINARY(sigmoid_grad) { return a * b * (T(1) - b); }
+DUEL_BINARY(softplus_grad) { return a * sigmoid::apply(b, p, q); }
+DUEL_BINARY(clamp_grad) { return b < p || b > q ? T(0) : a; }
+DUEL_BINARY(abs_grad) { return b > 0 ? a : b < 0 ? -a : T(0); }
+DUEL_BINARY(lerp) { return a + p * (b - a); }
+
+#undef DUEL_UNARY
+#undef DUEL_BINARY
+
+}  // namespace functors
+}  // namespace duel

@@ -1,0 +1,32 @@
+// One small pool of sleeping threads. Work is cut by the problem's size only, so results never depend on how many run.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <type_traits>
+
+namespace duel {
+
+/// Threads that `parallel_for` uses, the caller included. Default: the processors this process may run on.
+int num_threads();
+/// 1 or more. Not to be called while a `parallel_for` runs.
+void set_num_threads(int n);
+
+namespace detail {
+using RangeFunction = void (*)(void* context, std::int64_t begin, std::int64_t end);
+void parallel_for(std::int64_t n, std::int64_t grain, RangeFunction f, void* context);
+}  // namespace detail
+
+/// Calls f(begin, end) over [0, n) cut into pieces of `grain` (the last one shorter), each piece exactly once, in any
+/// order and on any thread. The cuts depend on n and grain alone. Called from inside a piece it runs in place. The
+/// first exception is rethrown after all pieces have ended.
+template <class F>
+void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
+  using Function = std::remove_reference_t<F>;
+  detail::parallel_for(
+      n, grain,
+      [](void* context, std::int64_t begin, std::int64_t end) { (*static_cast<Function*>(context))(begin, end); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(f))));
+}
+
+}  // namespace duel
