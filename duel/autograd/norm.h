@@ -1,0 +1,27 @@
+// Batch normalisation (Ioffe and Szegedy 2015), ordinary and with per-sample gain and bias for conditional use.
+#pragma once
+
+#include "duel/autograd/variable.h"
+
+namespace duel {
+
+/// What batch_norm saw of a batch: per channel [C], float like x. Constants.
+struct BatchMoments {
+  Tensor mean;
+  Tensor var;              ///< biased, as used to normalise
+  std::int64_t count = 0;  ///< elements per channel
+};
+
+/// y = (x - mean) / sqrt(var + eps) * gain + bias with the mean and biased variance of this batch, over all dimensions
+/// but 1. x [N, C] or [N, C, S...]; gain and bias [C], or [N, C] for one per sample, or undefined for 1 and 0.
+/// `moments`, if given, receives the statistics (for running averages).
+/// Throws when there is only one element per channel: its normalised value would be 0 whatever x is.
+/// The first gradient is one fused kernel; further ones are those of the composite.
+Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps,
+                    BatchMoments* moments = nullptr);
+
+/// The same with given statistics [C], which take no gradient: evaluation.
+Variable normalize_channels(const Variable& x, const Tensor& mean, const Tensor& var, const Variable& gain,
+                            const Variable& bias, double eps);
+
+}  // namespace duel
