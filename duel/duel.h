@@ -1,0 +1,22 @@
+// All of duel, for programs that would rather not choose.
+#pragma once
+
+#include "duel/autograd/gradcheck.h"
+#include "duel/autograd/ops.h"
+#include "duel/autograd/print_graph.h"
+#include "duel/gan/dataset.h"
+#include "duel/gan/games/conditional.h"
+#include "duel/gan/losses.h"
+#include "duel/gan/models/conditional_dcgan.h"
+#include "duel/gan/penalties.h"
+#include "duel/gan/pictures.h"
+#include "duel/nn/ema.h"
+#include "duel/nn/init.h"
+#include "duel/nn/layers.h"
+#include "duel/nn/optim.h"
+#include "duel/nn/safetensors.h"
+#include "duel/nn/sequential.h"
+#include "duel/tensor/allocator.h"
+#include "duel/tensor/rng.h"
+#include "duel/tensor/tensor.h"
+#include "duel/tensor/thread_pool.h"

@@ -1,0 +1,73 @@
+// The conditional game: a generator that is told a class and a discriminator that is told it too.
+#pragma once
+
+#include <string>
+
+#include "duel/gan/dataset.h"
+#include "duel/gan/losses.h"
+#include "duel/gan/models/conditional_dcgan.h"
+#include "duel/nn/ema.h"
+#include "duel/nn/optim.h"
+
+namespace duel {
+
+struct ConditionalGameOptions {
+  ConditionalDcganOptions model;
+  std::string loss = "vanilla";  ///< see adversarial_losses()
+  AdamOptions generator{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
+  AdamOptions discriminator{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
+  double r1_gamma = 0;           ///< weight of the R1 penalty; 0 turns it off
+  std::int64_t r1_interval = 1;  ///< steps between two penalties, each weighted by the interval (lazy regularisation)
+  std::int64_t d_steps = 1;      ///< discriminator updates per generator update
+  double ema_decay = 0.999;
+  std::int64_t ema_start = 0;
+  std::uint64_t seed = 0;
+};
+
+/// Everything one run of training holds. Not movable: optimisers refer to the parameters.
+class ConditionalGame {
+ public:
+  using Options = ConditionalGameOptions;
+  explicit ConditionalGame(const Options& options);
+  ConditionalGame(const ConditionalGame&) = delete;
+  ConditionalGame& operator=(const ConditionalGame&) = delete;
+
+  struct Losses {
+    double discriminator = 0, generator = 0;
+    double real = 0, fake = 0;  ///< mean logits of the last discriminator update
+    double r1 = 0;              ///< the penalty as last computed, without interval weight
+  };
+
+  /// One step: `d_steps` updates of the discriminator, each on a batch of its own, then one of the generator and its
+  /// average. Throws when a loss is not finite, before any update made with it.
+  Losses step(Batches& data);
+
+  /// Pictures [N, C, H, W] from the averaged generator, in evaluation mode.
+  Tensor sample(const Tensor& z, const Tensor& labels);
+
+  std::int64_t steps() const { return steps_; }
+  /// Parameters, buffers, averages, optimisers, random stream, steps, by name. The tensors of the networks and
+  /// optimisers share memory with the game.
+  StateDict state();
+  /// Continues from what `state` gave; throws, having changed nothing, when it doesn't fit.
+  void load_state(const StateDict& state);
+
+  ConditionalDcganGenerator& generator() { return generator_; }
+  ConditionalDcganDiscriminator& discriminator() { return discriminator_; }
+
+ private:
+  double update_discriminator(const Batch& batch, Losses& losses);
+  double update_generator(std::int64_t batch_size);
+  Tensor noise(std::int64_t n) { return rng_.normal({n, options_.model.latent}); }
+
+  Options options_;
+  const AdversarialLoss* loss_;
+  Rng rng_;
+  ConditionalDcganGenerator generator_;
+  ConditionalDcganDiscriminator discriminator_;
+  Adam generator_optimizer_, discriminator_optimizer_;
+  Ema<ConditionalDcganGenerator> ema_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace duel

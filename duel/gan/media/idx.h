@@ -1,0 +1,22 @@
+// IDX files, the format of MNIST (http://yann.lecun.com/exdb/mnist) and of the data sets made like it.
+#pragma once
+
+#include <filesystem>
+
+#include "duel/gan/dataset.h"
+
+namespace duel {
+
+/// An IDX file of unsigned bytes with 1 to 4 dimensions, gzipped or not, as uint8 of those sizes. A file that is cut
+/// short, damaged, too long or of other elements throws `Error` with the path and what is wrong; sizes are checked
+/// against the file's before memory is taken.
+Tensor read_idx(const std::filesystem::path& path);
+
+enum class Split : std::uint8_t { train, test };
+
+/// MNIST, Fashion-MNIST or the like from a folder: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or
+/// `t10k-...` for the test split, each plain or with `.gz`. Pictures [N, 1, H, W]; classes: the largest label + 1.
+/// Throws if a file is missing or the two don't belong together.
+Dataset load_idx_dataset(const std::filesystem::path& folder, Split split);
+
+}  // namespace duel
