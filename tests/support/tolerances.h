@@ -1,0 +1,23 @@
+// The one place where tests say how close is close enough. All are relative to the largest element of what is compared
+// (see `difference` in tensors.h) unless they say otherwise.
+#pragma once
+
+namespace duel::tolerance {
+
+/// Finite differences against grad(), float64, at order 1, 2 and 3.
+constexpr double kGradcheck[] = {1e-6, 1e-5, 1e-4};
+/// The naive loops of the tests against the kernels, float64: other orders of summation.
+constexpr double kReference = 1e-12;
+/// <A x, y> against <x, A' y>.
+constexpr double kAdjoint = 1e-12;
+/// The same elements in other strides, float64.
+constexpr double kLayout = 1e-12;
+/// A fused operation against its composite, float64: values, and gradients.
+constexpr double kFused = 1e-11;
+/// float32 against float64, values and first gradients.
+constexpr double kSingle = 1e-5;
+/// PyTorch's values, gradients and double gradients.
+constexpr double kGolden = 1e-10;
+constexpr double kGoldenSingle = 1e-5;
+
+}  // namespace duel::tolerance

@@ -1,0 +1,117 @@
+#include <doctest/doctest.h>
+
+#include "tests/tensor/reference.h"
+
+using namespace duel;
+using namespace duel::testing;
+
+namespace {
+
+constexpr int kSteps = 3;
+
+// One parameter of any layout, its gradients, and two states; the naive step works on `p`, `s` and `t`.
+struct Problem {
+  Tensor param, grad, first, second;
+  std::vector<double> p, s, t;
+
+  Problem(const Tensor& like, unsigned seed)
+      : param(gaussian(Tensor::empty_like(like), seed)),
+        grad(Tensor::empty_like(like)),
+        first(Tensor::zeros_like(like)),
+        second(Tensor::zeros_like(like)),
+        p(values(param)),
+        s(values(first)),
+        t(values(second)) {}
+  std::vector<double> next_grad(int step) { return values(gaussian(grad, 100 + static_cast<unsigned>(step))); }
+  void check() const {
+    CHECK(distance(values(param), p) <= 2 * roundings(param.dtype()));
+    CHECK(distance(values(first), s) <= 2 * roundings(param.dtype()));
+    CHECK(distance(values(second), t) <= 2 * roundings(param.dtype()));
+  }
+};
+
+template <class F>
+void for_each_problem(DType dtype, const F& f) {
+  for (const Shape& shape : odd_shapes())
+    for (Layout layout : {Layout::row_major, Layout::channels_last}) {
+      CAPTURE(shape);
+      Problem problem(Tensor::empty(shape, {.dtype = dtype, .layout = layout}), 1);
+      f(problem);
+      problem.check();
+    }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("adam: plain, with weight decay, and decoupled", T, float, double) {
+  struct Decay {
+    double coupled, decoupled;
+  };
+  for (const Decay decay : {Decay{0, 0}, Decay{0.1, 0}, Decay{0, 0.1}})
+    for_each_problem(dtype_of<T>(), [&](Problem& q) {
+      constexpr double rate = 0.01, beta1 = 0.5, beta2 = 0.99, eps = 1e-3;
+      for (int step = 1; step <= kSteps; ++step) {
+        const double c1 = 1 - std::pow(beta1, step), c2 = 1 - std::pow(beta2, step);
+        const std::vector<double> g = q.next_grad(step);
+        for (std::size_t i = 0; i < g.size(); ++i) {
+          q.p[i] *= 1 - rate * decay.decoupled;
+          const double gi = g[i] + decay.coupled * q.p[i];
+          q.s[i] = beta1 * q.s[i] + (1 - beta1) * gi;
+          q.t[i] = beta2 * q.t[i] + (1 - beta2) * gi * gi;
+          q.p[i] -= rate / c1 * q.s[i] / (std::sqrt(q.t[i]) / std::sqrt(c2) + eps);
+        }
+        cpu().adam(q.param, q.grad, q.first, q.second,
+                   {.rate = rate,
+                    .beta1 = beta1,
+                    .beta2 = beta2,
+                    .eps = eps,
+                    .weight_decay = decay.coupled,
+                    .decoupled_decay = decay.decoupled,
+                    .correction1 = c1,
+                    .correction2 = c2});
+      }
+    });
+}
+
+TEST_CASE_TEMPLATE("sgd: without and with momentum", T, float, double) {
+  for (double momentum : {0.0, 0.9})
+    for_each_problem(dtype_of<T>(), [&](Problem& q) {
+      constexpr double rate = 0.1, decay = 0.01;
+      for (int step = 1; step <= kSteps; ++step) {
+        const double share = step == 1 ? 1 : 0.75;
+        const std::vector<double> g = q.next_grad(step);
+        for (std::size_t i = 0; i < g.size(); ++i) {
+          const double gi = g[i] + decay * q.p[i];
+          if (momentum > 0) q.s[i] = momentum * q.s[i] + share * gi;
+          q.p[i] -= rate * (momentum > 0 ? q.s[i] : gi);
+        }
+        cpu().sgd(q.param, q.grad, momentum > 0 ? q.first : Tensor(),
+                  {.rate = rate, .momentum = momentum, .weight_decay = decay, .gradient_share = share});
+      }
+    });
+}
+
+TEST_CASE_TEMPLATE("rmsprop", T, float, double) {
+  for_each_problem(dtype_of<T>(), [](Problem& q) {
+    constexpr double rate = 0.01, alpha = 0.9, eps = 1e-3, decay = 0.01;
+    for (int step = 1; step <= kSteps; ++step) {
+      const std::vector<double> g = q.next_grad(step);
+      for (std::size_t i = 0; i < g.size(); ++i) {
+        const double gi = g[i] + decay * q.p[i];
+        q.s[i] = alpha * q.s[i] + (1 - alpha) * gi * gi;
+        q.p[i] -= rate * gi / (std::sqrt(q.s[i]) + eps);
+      }
+      cpu().rmsprop(q.param, q.grad, q.first, {.rate = rate, .alpha = alpha, .eps = eps, .weight_decay = decay});
+    }
+  });
+}
+
+TEST_CASE("adam: the same bits for any number of threads") {
+  CHECK(same_for_any_threads([] {
+    Problem q(Tensor::empty({100003}), 2);
+    q.next_grad(0);
+    cpu().adam(q.param, q.grad, q.first, q.second,
+               {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.1, .correction2 = 0.001});
+    return q.param;
+  }));
+}
