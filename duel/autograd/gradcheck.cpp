@@ -80,9 +80,10 @@ class Tower {
   Vector value(int order, const Vector& v, double t) const { return joined(derivative(order, leaves(v, t))); }
 
   /// grad <F_order, c> at x.
-  Vector gradient(int order, const Vector& c) const {
+  Vector gradient(int order, const Vector& c, bool create_graph) const {
     const Variables xs = leaves({}, 0);
-    return joined(grad(contract(derivative(order, xs), c), selected(xs), {.allow_unused = true}));
+    return joined(
+        grad(contract(derivative(order, xs), c), selected(xs), {.create_graph = create_graph, .allow_unused = true}));
   }
 
  private:
@@ -134,29 +135,36 @@ Vector difference(const Tower& tower, int order, const Vector& v, double h) {
 }
 
 // Takes in the pair if it is the worst so far; NaN is worse than anything.
-void compare(GradcheckEntry& worst, double numeric, double analytic, double size) {
+void compare(GradcheckEntry& worst, double numeric, double analytic, bool create_graph, double size) {
   const double difference = std::abs(numeric - analytic);
   const double error = difference == 0 ? 0 : difference / size;
-  if (!(error <= worst.error)) worst = {worst.order, worst.input, error, numeric, analytic};
+  if (!(error <= worst.error)) worst = {worst.order, worst.input, error, numeric, analytic, create_graph};
 }
 
 void check_direction(const Tower& tower, const GradcheckOptions& o, Rng& rng, const Vector& c, GradcheckEntry& entry) {
-  const Vector v = random_vector(rng, tower.input_numel()), gradient = tower.gradient(entry.order, c);
-  const double numeric = dot(difference(tower, entry.order, v, o.step), c), analytic = dot(gradient, v);
-  compare(entry, numeric, analytic, std::max({std::abs(numeric), std::abs(analytic), norm(gradient), o.floor}));
+  const Vector v = random_vector(rng, tower.input_numel());
+  const double numeric = dot(difference(tower, entry.order, v, o.step), c);
+  for (const bool create_graph : {false, true}) {
+    const Vector gradient = tower.gradient(entry.order, c, create_graph);
+    const double analytic = dot(gradient, v);
+    compare(entry, numeric, analytic, create_graph,
+            std::max({std::abs(numeric), std::abs(analytic), norm(gradient), o.floor}));
+  }
 }
 
 void check_jacobian(const Tower& tower, const GradcheckOptions& o, std::size_t outputs, GradcheckEntry& entry) {
   const std::size_t n = tower.input_numel();
-  std::vector<Vector> analytic, numeric;  // [outputs][n] and [n][outputs]
+  std::vector<Vector> numeric;  // [n][outputs]
   double size = o.floor;
-  for (std::size_t j = 0; j < outputs; ++j) {
-    analytic.push_back(tower.gradient(entry.order, unit_vector(outputs, j)));
-    for (double g : analytic.back()) size = std::max(size, std::abs(g));
+  for (std::size_t i = 0; i < n; ++i) {
+    numeric.push_back(difference(tower, entry.order, unit_vector(n, i), o.step));
+    for (double g : numeric.back()) size = std::max(size, std::abs(g));
   }
-  for (std::size_t i = 0; i < n; ++i) numeric.push_back(difference(tower, entry.order, unit_vector(n, i), o.step));
-  for (std::size_t j = 0; j < outputs; ++j)
-    for (std::size_t i = 0; i < n; ++i) compare(entry, numeric[i][j], analytic[j][i], size);
+  for (const bool create_graph : {false, true})
+    for (std::size_t j = 0; j < outputs; ++j) {
+      const Vector row = tower.gradient(entry.order, unit_vector(outputs, j), create_graph);
+      for (std::size_t i = 0; i < n; ++i) compare(entry, numeric[i][j], row[i], create_graph, size);
+    }
 }
 
 void check_orders(Tower tower, int input, const GradcheckOptions& o, GradcheckResult& result) {
@@ -165,7 +173,7 @@ void check_orders(Tower tower, int input, const GradcheckOptions& o, GradcheckRe
     const Vector y = tower.value(order, {}, 0);
     check(y == tower.value(order, {}, 0), "gradcheck", "the function gives another value when called again");
     Vector c = random_vector(rng, y.size());
-    GradcheckEntry entry{order, input, 0, 0, 0};
+    GradcheckEntry entry{order, input};
     if (o.mode == GradcheckMode::random_direction)
       check_direction(tower, o, rng, c, entry);
     else
@@ -213,8 +221,9 @@ GradcheckResult expect_gradients(const std::string& name, const DifferentiableFu
     if (e.error <= tolerance) continue;
     const std::string which =
         e.input == GradcheckEntry::kAllInputs ? std::string("all inputs jointly") : cat("input ", e.input, " alone");
-    fail("gradcheck", name, ", order ", e.order, ", ", which, ": finite differences give ", e.numeric, ", grad gives ",
-         e.analytic, ", relative error ", e.error, " > ", tolerance);
+    fail("gradcheck", name, ", order ", e.order, ", ", which, ": finite differences give ", e.numeric, ", grad ",
+         e.create_graph ? "with create_graph " : "", "gives ", e.analytic, ", relative error ", e.error, " > ",
+         tolerance);
   }
   return result;
 }

@@ -34,9 +34,11 @@ struct GradcheckOptions {
 struct GradcheckEntry {
   static constexpr int kAllInputs = -1;
   int order;
-  int input;                 ///< differentiated alone, the others being constants; or kAllInputs: jointly
-  double error;              ///< relative to the size of the derivative, see `GradcheckOptions::floor`
-  double numeric, analytic;  ///< where they differ most
+  int input;         ///< differentiated alone, the others being constants; or kAllInputs: jointly
+  double error = 0;  ///< relative to the size of the derivative, see `GradcheckOptions::floor`
+  // Where they differ most:
+  double numeric = 0, analytic = 0;
+  bool create_graph = false;  ///< whether `analytic` was computed with that
 };
 
 struct GradcheckResult {
@@ -49,7 +51,8 @@ struct GradcheckResult {
 /// inputs, jointly and each one alone. Inputs of integer types are passed on as constants.
 ///
 /// Order 1 differentiates F_1 = f; order k differentiates F_k(x) = grad <F_{k-1}, c>, c random, so each order rests on
-/// the one below, which has been checked. With one random direction v, <c, dF_k(x + t v)/dt> is compared with
+/// the one below, which has been checked. Gradients are computed with create_graph and without, as operations may take
+/// different ways to them, and both are compared. With one random direction v, <c, dF_k(x + t v)/dt> is compared with
 /// <grad <F_k, c>, v>, relative to the largest of both and the norm of the gradient; with the full Jacobian every
 /// element is, relative to the largest element.
 /// Throws Error when there is no float64 input, an input is float32, or f is not deterministic.

@@ -78,7 +78,8 @@ Variable record(const char* name, const Variables& inputs, Tensor value, GradFun
 
 Variables Node::backward(const Variable& grad, const std::vector<bool>& wanted) const {
   check(!is_consumed(), "grad", "the graph behind '", name_, "' ", shape_,
-        " was consumed by an earlier grad(std::move(loss), ...); pass the loss without std::move to keep the graph");
+        " was consumed by an earlier grad() of a moved or temporary y; pass a named variable, without std::move, to "
+        "keep the graph");
   try {
     Variables grads = function_(Backward{grad, *this, wanted});
     check(grads.size() == inputs_.size(), "grad", "its gradient function returned ", grads.size(), " gradients for ",

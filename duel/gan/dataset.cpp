@@ -32,7 +32,7 @@ void gather_pictures(const Tensor& pictures, const std::int64_t* rows, const Ten
 }
 
 Tensor gather_labels(const Tensor& labels, const std::int64_t* rows, std::int64_t count) {
-  const Tensor y = Tensor::empty({count}, {.dtype = DType::int64});
+  Tensor y = Tensor::empty({count}, {.dtype = DType::int64});
   const std::int64_t* from = labels.data<std::int64_t>();
   std::transform(rows, rows + count, y.mutable_data<std::int64_t>(), [&](std::int64_t row) { return from[row]; });
   return y;

@@ -5,8 +5,8 @@
 namespace duel {
 namespace {
 
-// log p, cut off at -100, its gradient 0 below: as in PyTorch's BCELoss.
-Variable log_cut(const Variable& p) { return log(clamp(p, 3.720075976020836e-44, 1)); }
+// log p, constant below 1e-37: the gradient 1 / p of smaller ones is no float32.
+Variable log_cut(const Variable& p) { return log(clamp(p, 1e-37, 1)); }
 
 }  // namespace
 

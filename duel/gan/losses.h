@@ -9,8 +9,8 @@
 
 namespace duel {
 
-/// -mean(t log p + (1 - t) log(1 - p)) for probabilities p in [0, 1] and a constant target t; the logarithms are cut
-/// off at -100 as in PyTorch's BCELoss.
+/// -mean(t log p + (1 - t) log(1 - p)) for probabilities p in [0, 1] and a constant target t. Logarithms are cut off
+/// at log 1e-37 = -85.2, gradients being 0 beyond (PyTorch's BCELoss cuts at -100, where 1 / p would overflow float32).
 Variable bce(const Variable& p, double target);
 /// The same for logits x, p = sigmoid(x), in the form that does not overflow.
 Variable bce_with_logits(const Variable& x, double target);

@@ -1,6 +1,7 @@
 #include "duel/gan/pictures.h"
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "duel/tensor/thread_pool.h"
@@ -13,7 +14,7 @@ constexpr std::int64_t kMaxPixels = std::int64_t{1} << 24;  // padding and colum
 
 std::uint8_t to_byte(double x) {
   const double value = (x + 1) * 127.5;
-  return value > 0 ? static_cast<std::uint8_t>(std::min(value, 255.0) + 0.5) : 0;  // a NaN is not above 0
+  return value > 0 ? static_cast<std::uint8_t>(std::lround(std::min(value, 255.0))) : 0;  // a NaN is not above 0
 }
 
 }  // namespace
@@ -24,7 +25,7 @@ Tensor to_uint8(const Tensor& pictures) {
   if (!x.is_dense()) x = x.row_major();
   const std::int64_t n = x.numel();
   auto bytes = std::make_shared<Storage>(static_cast<std::size_t>(n), Device::cpu);
-  const Tensor y(std::move(bytes), x.shape(), x.strides(), 0, DType::uint8);
+  Tensor y(std::move(bytes), x.shape(), x.strides(), 0, DType::uint8);
   dispatch_floating("to_uint8", x.dtype(), [&]<class T>(TypeTag<T>) {
     const T* from = x.data<T>();
     auto* to = y.mutable_data<std::uint8_t>();
@@ -43,8 +44,8 @@ Tensor picture_grid(const Tensor& pictures, std::int64_t columns, std::int64_t p
         padding);
   const std::int64_t n = pictures.size(0), wide = std::min(columns, n), high = (n + wide - 1) / wide;
   const std::int64_t h = pictures.size(2), w = pictures.size(3);
-  const Tensor grid = Tensor::full({pictures.size(1), high * (h + padding) + padding, wide * (w + padding) + padding},
-                                   background, {.dtype = DType::uint8, .device = pictures.device()});
+  Tensor grid = Tensor::full({pictures.size(1), high * (h + padding) + padding, wide * (w + padding) + padding},
+                             background, {.dtype = DType::uint8, .device = pictures.device()});
   for (std::int64_t i = 0; i < n; ++i) {
     const std::int64_t top = i / wide * (h + padding) + padding, left = i % wide * (w + padding) + padding;
     Tensor cell = grid.slice(1, top, top + h).slice(2, left, left + w);

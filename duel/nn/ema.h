@@ -19,9 +19,12 @@ class Ema {
   /// `step` counts from 0.
   void update(Model& source, std::int64_t step) {
     const Tensor now = flatten_parameters(source);
-    const double share = step < start_ ? 1 : 1 - decay_;
-    backend(now.device()).binary(BinaryOp::lerp, average_, now, average_, {share});
-    average_.storage()->bump_version();
+    if (step < start_) {
+      average_.copy_(now);
+    } else {
+      backend(now.device()).binary(BinaryOp::lerp, average_, now, average_, {1 - decay_});
+      average_.storage()->bump_version();
+    }
     copy_buffers(source);
   }
 

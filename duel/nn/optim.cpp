@@ -90,10 +90,23 @@ void Adam::update(std::size_t i, const Tensor& param, const Tensor& grad) {
   backend(param.device()).adam(param, grad, exp_avg_[i], exp_avg_sq_[i], adam_step());
 }
 
+SgdOptions Sgd::check_options(const SgdOptions& o) {
+  check(o.momentum >= 0 && o.momentum <= 1 && o.weight_decay >= 0, "Sgd",
+        "momentum must lie in [0, 1] and weight decay not be negative, got ", o.momentum, " and ", o.weight_decay);
+  return o;
+}
+
 void Sgd::update(std::size_t i, const Tensor& param, const Tensor& grad) {
   backend(param.device())
       .sgd(param, grad, momentum_ ? (*momentum_)[i] : Tensor(),
            {.rate = lr(), .momentum = options_.momentum, .weight_decay = options_.weight_decay});
+}
+
+RmsPropOptions RmsProp::check_options(const RmsPropOptions& o) {
+  check(o.alpha >= 0 && o.alpha <= 1 && o.eps >= 0 && o.weight_decay >= 0, "RmsProp",
+        "alpha must lie in [0, 1], eps and weight decay not be negative, got ", o.alpha, ", ", o.eps, " and ",
+        o.weight_decay);
+  return o;
 }
 
 void RmsProp::update(std::size_t i, const Tensor& param, const Tensor& grad) {

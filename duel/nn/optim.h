@@ -51,7 +51,7 @@ class Optimizer {
 
 struct AdamOptions {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double weight_decay = 0;  ///< Adam: added to the gradient. AdamW: taken from the parameter.
+  double weight_decay = 0;  ///< added to the gradient
 };
 
 /// Kingma and Ba 2015; epsilon after the bias correction, outside the root.
@@ -71,11 +71,17 @@ class Adam : public Optimizer {
   State& exp_avg_sq_ = add_state("exp_avg_sq");
 };
 
+struct AdamWOptions {
+  double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double weight_decay = 0.01;  ///< taken from the parameter, times the rate
+};
+
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019).
 class AdamW : public Adam {
  public:
   template <class Model>
-  explicit AdamW(Model& model, AdamOptions o = {.weight_decay = 0.01}) : Adam(model, o) {}
+  explicit AdamW(Model& model, AdamWOptions o = {})
+      : Adam(model, {.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .weight_decay = o.weight_decay}) {}
 
  private:
   AdamStep adam_step() const override;
@@ -89,9 +95,12 @@ class Sgd : public Optimizer {
  public:
   template <class Model>
   explicit Sgd(Model& model, SgdOptions o = {})
-      : Optimizer(model, o.lr), options_(o), momentum_(o.momentum != 0 ? &add_state("momentum_buffer") : nullptr) {}
+      : Optimizer(model, o.lr),
+        options_(check_options(o)),
+        momentum_(o.momentum != 0 ? &add_state("momentum_buffer") : nullptr) {}
 
  private:
+  static SgdOptions check_options(const SgdOptions& o);
   void update(std::size_t i, const Tensor& param, const Tensor& grad) override;
   SgdOptions options_;
   State* momentum_;
@@ -104,9 +113,10 @@ struct RmsPropOptions {
 class RmsProp : public Optimizer {
  public:
   template <class Model>
-  explicit RmsProp(Model& model, RmsPropOptions o = {}) : Optimizer(model, o.lr), options_(o) {}
+  explicit RmsProp(Model& model, RmsPropOptions o = {}) : Optimizer(model, o.lr), options_(check_options(o)) {}
 
  private:
+  static RmsPropOptions check_options(const RmsPropOptions& o);
   void update(std::size_t i, const Tensor& param, const Tensor& grad) override;
   RmsPropOptions options_;
   State& square_avg_ = add_state("square_avg");

@@ -86,6 +86,8 @@ class HeaderReader : public nlohmann::json_sax<Json> {
   }
   bool number_unsigned(std::uint64_t value) override {
     if (!list_) refuse("a number");
+    check(list_->size() < kMaxDims, kRead, path_, ": '", field_, "' of tensor '", name_, "' has more than ", kMaxDims,
+          " numbers; at most ", kMaxDims, " dimensions are read");
     list_->push_back(value);
     return true;
   }
@@ -136,8 +138,6 @@ Extent check_entry(const fs::path& path, const std::string& name, const Entry& e
   const std::optional<DType> dtype = dtype_of_code(*entry.dtype);
   check(dtype.has_value(), kRead, path, ": tensor '", name, "' has elements of type '", *entry.dtype,
         "'; only F32, F64, I64 and U8 are read, convert it first");
-  check(entry.shape->size() <= kMaxDims, kRead, path, ": tensor '", name, "' has ", entry.shape->size(),
-        " dimensions; at most ", kMaxDims, " are read");
   Shape shape;
   std::int64_t bytes = size_of(*dtype), span = bytes;  // span counts sizes of 0 as 1, as strides do
   for (std::uint64_t size : *entry.shape) {
@@ -160,6 +160,7 @@ Extent check_entry(const fs::path& path, const std::string& name, const Entry& e
 std::vector<Extent> check_entries(const fs::path& path, const std::map<std::string, Entry>& entries,
                                   std::uint64_t data_bytes) {
   std::vector<Extent> extents;
+  extents.reserve(entries.size());
   for (const auto& [name, entry] : entries) extents.push_back(check_entry(path, name, entry));
   std::stable_sort(extents.begin(), extents.end(), [](const Extent& a, const Extent& b) {
     return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;

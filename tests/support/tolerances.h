@@ -19,5 +19,8 @@ constexpr double kSingle = 1e-5;
 /// PyTorch's values, gradients and double gradients.
 constexpr double kGolden = 1e-10;
 constexpr double kGoldenSingle = 1e-5;
+/// PyTorch's float64 trajectories against float32: ten optimiser steps, and ten steps of a whole training.
+constexpr double kGoldenOptimizerSingle = 1e-6;
+constexpr double kGoldenTraining = 1e-5;
 
 }  // namespace duel::tolerance

@@ -16,6 +16,15 @@ double finite(const Variable& loss, const char* which, std::int64_t step) {
   return value;
 }
 
+void check_fits(const Dataset& data, const ConditionalDcganOptions& model) {
+  const Shape wanted{data.size(), model.channels, model.size.h, model.size.w};
+  check(data.pictures.shape() == wanted && data.classes <= model.classes, "ConditionalGame", "the pictures ",
+        data.pictures, " of ", data.classes, " classes do not fit a model of ", wanted, " and ", model.classes,
+        " classes");
+  check(data.labels.defined() || model.classes == 1, "ConditionalGame", "a model of ", model.classes,
+        " classes needs data with labels");
+}
+
 }  // namespace
 
 ConditionalGame::ConditionalGame(const Options& o)
@@ -35,14 +44,14 @@ ConditionalGame::ConditionalGame(const Options& o)
 }
 
 ConditionalGame::Losses ConditionalGame::step(Batches& data) {
+  check_fits(data.dataset(), options_.model);
   Losses losses;
-  std::int64_t batch_size = 0;
   for (std::int64_t i = 0; i < options_.d_steps; ++i) {
-    const Batch batch = data.next();
-    batch_size = batch.labels.size(0);
+    Batch batch = data.next();
+    if (!batch.labels.defined()) batch.labels = Tensor::zeros({data.batch_size()}, {.dtype = DType::int64});
     losses.discriminator = update_discriminator(batch, losses);
   }
-  losses.generator = update_generator(batch_size);
+  losses.generator = update_generator(data.batch_size());
   ema_.update(generator_, steps_);
   ++steps_;
   return losses;

@@ -14,12 +14,12 @@ namespace duel {
 struct ConditionalGameOptions {
   ConditionalDcganOptions model;
   std::string loss = "vanilla";  ///< see adversarial_losses()
-  AdamOptions generator{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
-  AdamOptions discriminator{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
+  AdamOptions generator{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
+  AdamOptions discriminator{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
   double r1_gamma = 0;           ///< weight of the R1 penalty; 0 turns it off
   std::int64_t r1_interval = 1;  ///< steps between two penalties, each weighted by the interval (lazy regularisation)
   std::int64_t d_steps = 1;      ///< discriminator updates per generator update
-  double ema_decay = 0.999;
+  double ema_decay = 0.998;
   std::int64_t ema_start = 0;
   std::uint64_t seed = 0;
 };
@@ -39,7 +39,8 @@ class ConditionalGame {
   };
 
   /// One step: `d_steps` updates of the discriminator, each on a batch of its own, then one of the generator and its
-  /// average. Throws when a loss is not finite, before any update made with it.
+  /// average. The data's pictures and classes must be the model's; without labels all are of class 0, the model's only
+  /// one. Throws when a loss is not finite, before any update made with it.
   Losses step(Batches& data);
 
   /// Pictures [N, C, H, W] from the averaged generator, in evaluation mode.

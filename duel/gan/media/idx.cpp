@@ -92,7 +92,7 @@ Shape read_sizes(GzipFile& file, const fs::path& path) {
 }
 
 fs::path find_file(const fs::path& folder, const std::string& name) {
-  const fs::path plain = folder / name, gzipped = folder / (name + ".gz");
+  fs::path plain = folder / name, gzipped = folder / (name + ".gz");
   std::error_code ignored;
   if (fs::exists(plain, ignored)) return plain;
   if (fs::exists(gzipped, ignored)) return gzipped;
@@ -119,7 +119,7 @@ Tensor read_idx(const fs::path& path) {
           file.is_plain() ? "" : ", compressed");
   }
   check(span <= INT64_MAX, kRead, path, " has sizes ", sizes, " beyond 63 bits");
-  const Tensor t = Tensor::empty(sizes, {.dtype = DType::uint8});
+  Tensor t = Tensor::empty(sizes, {.dtype = DType::uint8});
   file.read(t.storage()->data(), bytes);
   file.expect_end();
   return t;

@@ -55,7 +55,9 @@ void check_chunks(const std::filesystem::path& path, std::string_view file) {
 void check_size(const std::filesystem::path& path, std::string_view file, const Image& image) {
   constexpr std::size_t kBitDepth = 24, kColourType = 25;      // where they stand in the file
   constexpr std::uint64_t kSamples[] = {1, 0, 3, 1, 2, 0, 4};  // by colour type
-  const auto bits = static_cast<std::uint64_t>(file[kBitDepth]) * kSamples[static_cast<std::size_t>(file[kColourType])];
+  const auto depth = static_cast<std::uint8_t>(file[kBitDepth]),
+             colour_type = static_cast<std::uint8_t>(file[kColourType]);
+  const std::uint64_t bits = depth * kSamples[colour_type];
   const std::uint64_t bytes = image.height * ((image.width * bits + 7) / 8);
   check(bytes / kMaxDeflate <= file.size(), kRead, path, " claims ", image.width, " by ", image.height,
         " pixels, more than its ", file.size(), " bytes can hold");

@@ -27,6 +27,11 @@ std::int64_t smallest_elements(const ConditionalDcganOptions& o) {
   return features(o, o.stages) * smallest(o).h * smallest(o).w;
 }
 
+void check_labels(const char* network, const Tensor& labels, const Variable& x) {
+  check(x.dim() >= 1 && labels.defined() && labels.shape() == Shape{x.size(0)}, network, "needs a label for each of ",
+        x.value(), ", got ", labels);
+}
+
 // DCGAN's initialisation.
 template <class Convolution>
 Convolution gaussian(Rng& rng, Convolution c) {
@@ -49,6 +54,7 @@ ConditionalDcganGenerator::ConditionalDcganGenerator(Rng& rng, const Options& o)
 }
 
 Variable ConditionalDcganGenerator::operator()(const Variable& z, const Tensor& labels, const Pass& pass) {
+  check_labels("ConditionalDcganGenerator", labels, z);
   const Size2 small = smallest(options);
   Variable x = reshape(project(z), {z.size(0), features(options, options.stages), small.h, small.w});
   for (std::size_t i = 0; i < ups.size(); ++i) x = ups[i](relu(norms[i](x, labels, pass)));
@@ -72,6 +78,7 @@ ConditionalDcganDiscriminator::ConditionalDcganDiscriminator(Rng& rng, const Opt
 }
 
 Variable ConditionalDcganDiscriminator::operator()(const Variable& pictures, const Tensor& labels, const Pass&) {
+  check_labels("ConditionalDcganDiscriminator", labels, pictures);
   Variable x = pictures;
   for (Conv2d& down : downs) x = leaky_relu(down(x), 0.2);
   const Variable h = flatten(x);

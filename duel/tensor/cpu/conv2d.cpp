@@ -1,24 +1,18 @@
 // Convolution and its input gradient as implicit matrix products: pixels x (taps x channels) gathered block by block,
-// times the weights packed once. The input gradient falls into sub-pixel phases, each a small convolution of stride 1 with
-// its own taps, so it neither multiplies by zeros nor scatters.
+// times the weights packed once. The input gradient falls into sub-pixel phases, each a small convolution of stride 1
+// with its own taps, so it neither multiplies by zeros nor scatters.
 #include "duel/tensor/cpu/conv2d.h"
 
 #include <algorithm>
 #include <vector>
 
 #include "duel/tensor/cpu/conv2d_gather.h"
+#include "duel/tensor/cpu/conv2d_overlap.h"
 #include "duel/tensor/cpu/gemm_blocks.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel::cpu {
 namespace {
-
-/// Weights seen from the product: element (tap, k, n) for source channel k and target channel n of a group.
-template <class T>
-struct Weights {
-  const T* data;
-  std::int64_t group, kernel_row, kernel_column, k, n;  // strides
-};
 
 /// Target pixels `origin + step * grid position`, which all meet the same taps but for the pictures' borders.
 struct Phase {
@@ -60,8 +54,10 @@ std::vector<AxisSpan> axis_spans(const Axis& axis, std::int64_t positions, std::
     const auto at = [&](std::int64_t t) { return i * axis.step + axis.taps[static_cast<std::size_t>(t)].offset; };
     while (taps.begin < taps.end && at(taps.begin) < 0) ++taps.begin;
     while (taps.end > taps.begin && at(taps.end - 1) >= size) --taps.end;
-    if (!spans.empty() && spans.back().taps == taps) ++spans.back().positions.end;
-    else spans.push_back({{i, i + 1}, taps});
+    if (!spans.empty() && spans.back().taps == taps)
+      ++spans.back().positions.end;
+    else
+      spans.push_back({{i, i + 1}, taps});
   }
   return spans;
 }
@@ -72,8 +68,10 @@ std::vector<Span> k_blocks(const AxisSpan& h, const AxisSpan& w, std::int64_t ac
   std::vector<Span> ranges;
   for (std::int64_t t = h.taps.begin; t < h.taps.end && w.taps.begin < w.taps.end; ++t) {
     const Span range{(t * across + w.taps.begin) * channels, (t * across + w.taps.end) * channels};
-    if (!ranges.empty() && ranges.back().end == range.begin) ranges.back().end = range.end;
-    else ranges.push_back(range);
+    if (!ranges.empty() && ranges.back().end == range.begin)
+      ranges.back().end = range.end;
+    else
+      ranges.push_back(range);
   }
   for (const Span& r : ranges)
     for (std::int64_t k = r.begin; k < r.end; k += kBlockK) blocks.push_back({k, std::min(k + kBlockK, r.end)});
@@ -95,10 +93,9 @@ std::vector<Region> split_phase(std::size_t index, const Phase& phase, std::int6
   const std::int64_t down = static_cast<std::int64_t>(phase.window.h.taps.size());
   const std::int64_t across = static_cast<std::int64_t>(phase.window.w.taps.size());
   const AxisSpan all_rows{{0, phase.rows}, {0, down}}, all_columns{{0, phase.columns}, {0, across}};
-  std::vector<Region> whole = {{index, {images, {0, phase.rows}, {0, phase.columns}},
-                                k_blocks(all_rows, all_columns, across, channels)}};
-  constexpr std::int64_t kWorthwhileRun = 64;  // shorter blocks of k spend their time loading and storing the target
-  if (across * channels < kWorthwhileRun) return whole;
+  std::vector<Region> whole = {
+      {index, {images, {0, phase.rows}, {0, phase.columns}}, k_blocks(all_rows, all_columns, across, channels)}};
+  if (across * channels < kThinRun) return whole;  // blocks of k would be too short
   std::vector<Region> split;
   for (const AxisSpan& h : axis_spans(phase.window.h, phase.rows, source.h))
     for (const AxisSpan& w : axis_spans(phase.window.w, phase.columns, source.w))
@@ -153,8 +150,10 @@ PackedWeights<T>::PackedWeights(const GemmKernels<T>& kernels, const ImplicitPro
     for (std::int64_t t = first; t < last; ++t) {
       const std::size_t phase = static_cast<std::size_t>(t / parts / p.groups);
       const std::int64_t group = t / parts % p.groups;
-      if (narrow_) pack_rows(p, phase, group);
-      else pack_panels(kernels, p, phase, group, t % parts * kernels.columns);
+      if (narrow_)
+        pack_rows(p, phase, group);
+      else
+        pack_panels(kernels, p, phase, group, t % parts * kernels.columns);
     }
   });
 }
@@ -167,9 +166,7 @@ void PackedWeights<T>::pack_panels(const GemmKernels<T>& kernels, const Implicit
   T* out = data_.data() + offset(phase, group) + n0 * k_[phase];
   for (const Tap& h : p.phases[phase].window.h.taps)
     for (const Tap& v : p.phases[phase].window.w.taps) {
-      const T* source =
-          w.data + group * w.group + h.kernel * w.kernel_row + v.kernel * w.kernel_column + n0 * w.n;
-      kernels.pack({k, n, source, w.k, w.n, kernels.columns, out, 0});
+      kernels.pack({k, n, w.at(group, h, v) + n0 * w.n, w.k, w.n, kernels.columns, out, 0});
       out += k * kernels.columns;
     }
 }
@@ -181,7 +178,7 @@ void PackedWeights<T>::pack_rows(const ImplicitProduct<T>& p, std::size_t phase,
   for (std::int64_t n = 0; n < p.target_channels(); ++n)
     for (const Tap& h : p.phases[phase].window.h.taps)
       for (const Tap& v : p.phases[phase].window.w.taps) {
-        const T* source = w.data + group * w.group + h.kernel * w.kernel_row + v.kernel * w.kernel_column + n * w.n;
+        const T* source = w.at(group, h, v) + n * w.n;
         for (std::int64_t k = 0; k < p.source_channels(); ++k) *out++ = source[k * w.k];
       }
 }
@@ -202,8 +199,7 @@ std::vector<Piece> cut_pieces(const std::vector<Region>& regions, std::int64_t g
     for (std::int64_t group = 0; group < groups; ++group)
       for (std::int64_t p = 0; p < pixels; p += cut.m_block)
         for (std::int64_t j = 0; j < n; j += cut.n_block)
-          pieces.push_back(
-              {&region, group, p, std::min(p + cut.m_block, pixels), j, std::min(j + cut.n_block, n)});
+          pieces.push_back({&region, group, p, std::min(p + cut.m_block, pixels), j, std::min(j + cut.n_block, n)});
   }
   return pieces;
 }
@@ -230,34 +226,46 @@ void multiply_piece(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, 
       kernels.multiply_narrow({m, n, k, a.data(), ld, b + piece.n0 * k_all + block.begin, k_all, rows.data(), 1, mode});
     else
       kernels.multiply({m, n, k, a.data(), kernels.rows * ld, ld, TileOrder::rows,
-                        b + piece.n0 * k_all + block.begin * kernels.columns, k_all * kernels.columns,
-                        kernels.columns, rows.data(), 1, mode});
+                        b + piece.n0 * k_all + block.begin * kernels.columns, k_all * kernels.columns, kernels.columns,
+                        rows.data(), 1, mode});
   };
   if (region.blocks.empty()) multiply({0, 0}, StoreMode::overwrite);  // pixels that meet nothing: zeros
   StoreMode mode = StoreMode::overwrite;
   for (const Span& block : region.blocks) {
-    const Gather<T> gather(p.source, phase.window, piece.group * p.source_channels(), p.source_channels(),
-                           block.begin, block.end);
+    const Gather<T> gather(p.source, phase.window, piece.group * p.source_channels(), p.source_channels(), block.begin,
+                           block.end);
     gather(region.grid, piece.p0, piece.p1, a.data(), ld, block.end - block.begin);
     multiply(block, mode);
     mode = StoreMode::accumulate;
   }
 }
 
+/// Gives the source of a thin layer margins, so that no window reaches beyond it.
 template <class T>
-void multiply(const ImplicitProduct<T>& p) {
+void add_margins(ImplicitProduct<T>& p, Scratch<T>& memory) {
+  Margins margins;
+  for (const Phase& phase : p.phases) {
+    if (static_cast<std::int64_t>(phase.window.w.taps.size()) * p.source_channels() >= kThinRun) return;
+    widen(margins, phase.window, phase.rows, phase.columns, {p.source.height, p.source.width});
+  }
+  p.source = with_margins(p.source, margins, memory);
+  for (Phase& phase : p.phases) shift(phase.window, margins);
+}
+
+template <class T>
+void multiply(ImplicitProduct<T> p) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
+  Scratch<T> widened;
+  add_margins(p, widened);
   const PackedWeights<T> weights(kernels, p);
   std::vector<Region> regions;
   for (std::size_t i = 0; i < p.phases.size(); ++i)
     for (Region& region : split_phase(i, p.phases[i], p.target.count, {p.source.height, p.source.width},
                                       p.source_channels(), kernels.rows))
       regions.push_back(std::move(region));
-  const std::vector<Piece> pieces =
-      cut_pieces(regions, p.groups, p.target_channels(), kernels.rows, kernels.columns);
+  const std::vector<Piece> pieces = cut_pieces(regions, p.groups, p.target_channels(), kernels.rows, kernels.columns);
   parallel_for(static_cast<std::int64_t>(pieces.size()), 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t)
-      multiply_piece(kernels, p, weights, pieces[static_cast<std::size_t>(t)]);
+    for (std::int64_t t = begin; t < end; ++t) multiply_piece(kernels, p, weights, pieces[static_cast<std::size_t>(t)]);
   });
 }
 
@@ -286,18 +294,44 @@ std::vector<Phase> input_grad_phases(const Conv2dGeometry& g, Size2 kernel, Size
   return phases;
 }
 
+/// Whether few target channels are better served from the source's side, where packets hold taps x channels: that may
+/// not take many more products than there are, nor leave packets as empty.
+template <class T>
+bool prefer_overlap(const ImplicitProduct<T>& p, const Window& taps) {
+  const std::int64_t lanes = gemm_kernels<T>().lanes, n = p.target_channels();
+  if (n > lanes / 2 || taps.taps() * n <= lanes / 2) return false;
+  std::int64_t gathered = 0;
+  for (const Phase& phase : p.phases) gathered += phase.rows * phase.columns * phase.window.taps();
+  return p.source.height * p.source.width * taps.taps() * 4 <= gathered * 5;
+}
+
+/// Input position to output positions of a convolution of stride 1.
+Axis mirrored(const Axis& axis) {
+  Axis mirror{1, {}};
+  for (auto tap = axis.taps.rbegin(); tap != axis.taps.rend(); ++tap)
+    mirror.taps.push_back({-tap->offset, tap->kernel});
+  return mirror;
+}
+
 }  // namespace
 
 void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g) {
   if (y.numel() == 0) return;
   const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
   const Size2 kernel{w.size(2), w.size(3)};
+  const Window window = convolution_window(g, kernel);
   dispatch_floating("conv2d", y.dtype(), [&]<class T>(TypeTag<T>) {
     const std::int64_t filter = kernel.h * kernel.w * channels;
-    multiply(ImplicitProduct<T>{
-        images<T>(x), mutable_images<T>(y),
-        Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, 1, filter}, g.groups,
-        {{convolution_window(g, kernel), {0, 0}, {1, 1}, y.size(2), y.size(3)}}});
+    const ImplicitProduct<T> p{images<T>(x),
+                               mutable_images<T>(y),
+                               Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, 1, filter},
+                               g.groups,
+                               {{window, {0, 0}, {1, 1}, y.size(2), y.size(3)}}};
+    const Window mirror{mirrored(window.h), mirrored(window.w)};
+    if (g.stride == Size2{1, 1} && prefer_overlap(p, mirror))
+      overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, mirror, g.groups});
+    else
+      multiply(p);
   });
 }
 
@@ -305,12 +339,16 @@ void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, cons
   if (dx.numel() == 0) return;
   const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
   const Size2 kernel{w.size(2), w.size(3)};
+  const Window window = convolution_window(g, kernel);
   dispatch_floating("conv2d_input_grad", dx.dtype(), [&]<class T>(TypeTag<T>) {
     const std::int64_t filter = kernel.h * kernel.w * channels;
-    multiply(ImplicitProduct<T>{
-        images<T>(dy), mutable_images<T>(dx),
-        Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, filter, 1}, g.groups,
-        input_grad_phases(g, kernel, {dx.size(2), dx.size(3)})});
+    const ImplicitProduct<T> p{images<T>(dy), mutable_images<T>(dx),
+                               Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, filter, 1},
+                               g.groups, input_grad_phases(g, kernel, {dx.size(2), dx.size(3)})};
+    if (prefer_overlap(p, window))
+      overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, window, g.groups});
+    else
+      multiply(p);
   });
 }
 

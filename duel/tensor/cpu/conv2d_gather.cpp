@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <cstring>
 
+#include "duel/tensor/thread_pool.h"
+
 namespace duel::cpu {
 namespace {
 
-/// Short runs are the rule in thin layers: a few moves in place of a call.
+/// Short runs are the rule in thin layers: a few moves, the last of which may overlap the one before, in place of a
+/// call.
 template <class T>
 void copy_run(T* out, const T* in, std::int64_t count) {
-  constexpr std::int64_t kStep = 16 / sizeof(T), kLong = 256 / sizeof(T);
+  constexpr std::int64_t kMove = 16 / sizeof(T), kLong = 256 / sizeof(T);
   if (count > kLong) {
     std::memcpy(out, in, static_cast<std::size_t>(count) * sizeof(T));
-    return;
+  } else if (count >= kMove) {
+    for (std::int64_t i = 0; i < count - kMove; i += kMove) std::memcpy(out + i, in + i, 16);
+    std::memcpy(out + count - kMove, in + count - kMove, 16);
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) out[i] = in[i];
   }
-  for (; count >= kStep; count -= kStep, in += kStep, out += kStep) std::memcpy(out, in, 16);
-  for (; count > 0; --count) *out++ = *in++;
 }
 
 Axis convolution_axis(std::int64_t stride, std::int64_t padding, std::int64_t dilation, std::int64_t kernel) {
@@ -49,7 +54,8 @@ Gather<T>::Gather(const Images<const T>& source, const Window& window, std::int6
     runs_.push_back(run);
     if (!merged_.empty() && merged_.back().offset + merged_.back().length == run.offset)
       merged_.back().length += run.length;
-    else merged_.push_back(run);
+    else
+      merged_.push_back(run);
     rows_ = {std::max(rows_.begin, -row), std::min(rows_.end, source.height - row)};
     columns_inside_ = {std::max(columns_inside_.begin, -column), std::min(columns_inside_.end, source.width - column)};
     k = end;
@@ -63,7 +69,8 @@ void Gather<T>::gather_border(std::int64_t image, std::int64_t i, std::int64_t j
     const std::int64_t row = i + run.row, column = j + run.column;
     if (row >= 0 && row < source_.height && column >= 0 && column < source_.width)
       copy_run(out, source_.data + (origin + run.offset), run.length);
-    else std::fill_n(out, run.length, T(0));
+    else
+      std::fill_n(out, run.length, T(0));
     out += run.length;
   }
 }
@@ -88,6 +95,44 @@ void Gather<T>::operator()(const PixelGrid& grid, std::int64_t p0, std::int64_t 
   }
 }
 
+void widen(Margins& m, const Window& window, std::int64_t rows, std::int64_t columns, Size2 size) {
+  if (window.taps() == 0) return;
+  const Axis &h = window.h, &w = window.w;
+  m.top = std::max(m.top, -h.taps.front().offset);
+  m.left = std::max(m.left, -w.taps.front().offset);
+  m.bottom = std::max(m.bottom, (rows - 1) * h.step + h.taps.back().offset - (size.h - 1));
+  m.right = std::max(m.right, (columns - 1) * w.step + w.taps.back().offset - (size.w - 1));
+}
+
+void shift(Window& window, const Margins& m) {
+  for (Tap& t : window.h.taps) t.offset += m.top;
+  for (Tap& t : window.w.taps) t.offset += m.left;
+}
+
+template <class T>
+Images<const T> with_margins(const Images<const T>& x, const Margins& m, Scratch<T>& memory) {
+  const Images<T> out{nullptr, x.count, x.height + m.top + m.bottom, x.width + m.left + m.right, x.channels};
+  const std::int64_t row = out.width * out.channels, left = m.left * x.channels, middle = x.width * x.channels;
+  memory = Scratch<T>(out.count * out.height * row);
+  parallel_for(out.count * out.height, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, row)),
+               [&](std::int64_t begin, std::int64_t end) {
+                 for (std::int64_t r = begin; r < end; ++r) {
+                   const std::int64_t i = r % out.height - m.top;
+                   T* to = memory.data() + r * row;
+                   if (i < 0 || i >= x.height) {
+                     std::fill_n(to, row, T(0));
+                     continue;
+                   }
+                   std::fill_n(to, left, T(0));
+                   std::copy_n(x.data + x.offset(r / out.height, i, 0), middle, to + left);
+                   std::fill_n(to + left + middle, row - left - middle, T(0));
+                 }
+               });
+  return {memory.data(), out.count, out.height, out.width, out.channels};
+}
+
+template Images<const float> with_margins(const Images<const float>&, const Margins&, Scratch<float>&);
+template Images<const double> with_margins(const Images<const double>&, const Margins&, Scratch<double>&);
 template class Gather<float>;
 template class Gather<double>;
 

@@ -5,79 +5,10 @@
 #include <cstdint>
 #include <vector>
 
-#include "duel/tensor/backend.h"
+#include "duel/tensor/cpu/conv2d_geometry.h"
+#include "duel/tensor/cpu/gemm_blocks.h"
 
 namespace duel::cpu {
-
-/// A batch of channels-last pictures.
-template <class T>
-struct Images {
-  T* data;
-  std::int64_t count, height, width, channels;
-
-  std::int64_t offset(std::int64_t n, std::int64_t i, std::int64_t j) const {
-    return ((n * height + i) * width + j) * channels;
-  }
-};
-
-template <class T>
-Images<const T> images(const Tensor& t) {  // [N, C, H, W]
-  return {t.data<T>(), t.size(0), t.size(2), t.size(3), t.size(1)};
-}
-template <class T>
-Images<T> mutable_images(const Tensor& t) {
-  return {t.mutable_data<T>(), t.size(0), t.size(2), t.size(3), t.size(1)};
-}
-
-/// Position `i` of the output meets source position i * step + offset with element `kernel` of the kernel.
-struct Tap {
-  std::int64_t offset, kernel;
-};
-struct Axis {
-  std::int64_t step;
-  std::vector<Tap> taps;  ///< offsets rise
-};
-/// The taps of a pixel are h.taps x w.taps, those of w innermost; with the channels they number the columns of a row.
-struct Window {
-  Axis h, w;
-  std::int64_t taps() const { return static_cast<std::int64_t>(h.taps.size() * w.taps.size()); }
-};
-
-/// The window of a convolution over its input.
-Window convolution_window(const Conv2dGeometry& g, Size2 kernel);
-
-struct Span {
-  std::int64_t begin, end;
-  friend bool operator==(const Span&, const Span&) = default;
-};
-/// Output positions rows x columns of each of `images` pictures, numbered in that order (pictures outermost).
-struct PixelGrid {
-  std::int64_t images;
-  Span rows, columns;
-  std::int64_t size() const { return images * (rows.end - rows.begin) * (columns.end - columns.begin); }
-};
-
-/// Walks the pixels of a grid from number `p` on.
-class PixelCursor {
- public:
-  PixelCursor(const PixelGrid& grid, std::int64_t p) : grid_(&grid) {
-    const std::int64_t width = grid.columns.end - grid.columns.begin, height = grid.rows.end - grid.rows.begin;
-    column = grid.columns.begin + p % width;
-    row = grid.rows.begin + p / width % height;
-    image = p / width / height;
-  }
-  void next() {
-    if (++column < grid_->columns.end) return;
-    column = grid_->columns.begin;
-    if (++row < grid_->rows.end) return;
-    row = grid_->rows.begin;
-    ++image;
-  }
-  std::int64_t image, row, column;
-
- private:
-  const PixelGrid* grid_;
-};
 
 /// Gathers columns [k0, k1) of the rows of pixels; zero where a tap falls outside the picture. Column numbers are
 /// tap * channels + channel, for the `channels` channels of the source from `first_channel` on.
@@ -100,11 +31,26 @@ class Gather {
 
   Images<const T> source_;
   std::int64_t row_step_, column_step_, columns_;
-  std::vector<Run> runs_;    // one per tap
-  std::vector<Run> merged_;  // neighbours joined, for windows that lie inside
+  std::vector<Run> runs_;       // one per tap
+  std::vector<Run> merged_;     // neighbours joined, for windows that lie inside
   Span rows_, columns_inside_;  // origins of such windows
 };
 
+/// How far windows reach beyond the pictures.
+struct Margins {
+  std::int64_t top = 0, bottom = 0, left = 0, right = 0;
+};
+/// Widens `m` by what `window` needs, from the origins of a grid of rows x columns.
+void widen(Margins& m, const Window& window, std::int64_t rows, std::int64_t columns, Size2 size);
+/// The window as it falls on pictures with these margins.
+void shift(Window& window, const Margins& m);
+/// Copies of the pictures with margins of zeros, in `memory`: what thin layers gather from, for there the borders would
+/// take longer than the product.
+template <class T>
+Images<const T> with_margins(const Images<const T>& x, const Margins& m, Scratch<T>& memory);
+
+extern template Images<const float> with_margins(const Images<const float>&, const Margins&, Scratch<float>&);
+extern template Images<const double> with_margins(const Images<const double>&, const Margins&, Scratch<double>&);
 extern template class Gather<float>;
 extern template class Gather<double>;
 

@@ -39,7 +39,7 @@ Cut cut_work(const GemmKernels<T>& kernels, const WeightGrad<T>& g) {
   const std::int64_t unit = cut.along == Along::columns ? kernels.columns : kernels.rows;
   const std::int64_t o_unit = cut.along == Along::columns ? kernels.rows : kernels.columns;
   cut.o_block = even_block(g.outputs, round_up(kBlockM, o_unit), o_unit);
-  cut.q_block = even_block(g.columns, round_up(kBlockM, unit), unit);
+  cut.q_block = even_block(g.columns, round_up(2 * kBlockM, unit), unit);  // dy is packed anew for each
   const std::int64_t tasks = g.groups * ceil_div(g.outputs, cut.o_block) * ceil_div(g.columns, cut.q_block);
   const std::int64_t pixels = g.grid.size();
   constexpr std::int64_t kLeastChunk = 4 * kBlockK;
@@ -61,8 +61,13 @@ void multiply_piece(const GemmKernels<T>& kernels, const WeightGrad<T>& g, Along
   const bool along_columns = along == Along::columns;
   const std::int64_t outputs = piece.o1 - piece.o0, columns = piece.q1 - piece.q0;
   const std::int64_t dy_width = along_columns ? kernels.rows : kernels.columns;
+  // The output gradient lies right as it is: packing pays only if it is read more than once.
+  const bool in_place =
+      along_columns ? columns <= kernels.columns : columns <= kernels.rows && outputs % kernels.lanes == 0;
   const std::int64_t whole = round_up(columns, kernels.lanes), ld = spread_row<T>(whole);
-  Scratch<T> x(kBlockK * ld), dy(kBlockK * round_up(outputs, dy_width));
+  const std::int64_t most_k = std::min(kBlockK, piece.p1 - piece.p0), packed_tile = spread_row<T>(most_k * dy_width);
+  const std::int64_t tile = in_place ? dy_width : packed_tile, stride = in_place ? g.dy.channels : dy_width;
+  Scratch<T> x(most_k * ld), packed(in_place ? 0 : ceil_div(outputs, dy_width) * packed_tile);
   Scratch<T*> rows(along_columns ? outputs : columns);
   T* corner = piece.dw + (piece.group * g.outputs + piece.o0) * g.columns + piece.q0;
   if (along_columns)
@@ -75,24 +80,32 @@ void multiply_piece(const GemmKernels<T>& kernels, const WeightGrad<T>& g, Along
   do {  // once even without pixels, which makes zeros
     const std::int64_t k = std::min(kBlockK, piece.p1 - p);
     const StoreMode mode = p == piece.p0 ? StoreMode::overwrite : StoreMode::accumulate;
-    if (k > 0) {
-      gather(g.grid, p, p + k, x.data(), ld, whole);
-      kernels.pack({k, outputs, g.dy.data + p * g.dy.channels + piece.group * g.outputs + piece.o0, g.dy.channels, 1,
-                    dy_width, dy.data(), k * dy_width});
+    const T* dy = g.dy.data + p * g.dy.channels + piece.group * g.outputs + piece.o0;
+    if (k > 0) gather(g.grid, p, p + k, x.data(), ld, whole);
+    if (!in_place) {
+      kernels.pack({k, outputs, dy, g.dy.channels, 1, dy_width, packed.data(), tile});
+      dy = packed.data();
     }
     if (along_columns)
-      kernels.multiply({outputs, columns, k, dy.data(), k * dy_width, dy_width, TileOrder::columns, x.data(),
-                        kernels.columns, ld, rows.data(), 1, mode});
+      kernels.multiply({outputs, columns, k, dy, tile, stride, TileOrder::columns, x.data(), kernels.columns, ld,
+                        rows.data(), 1, mode});
     else
-      kernels.multiply({columns, outputs, k, x.data(), kernels.rows, ld, TileOrder::columns, dy.data(), k * dy_width,
-                        dy_width, rows.data(), g.columns, mode});
+      kernels.multiply({columns, outputs, k, x.data(), kernels.rows, ld, TileOrder::columns, dy, tile, stride,
+                        rows.data(), g.columns, mode});
     p += kBlockK;
   } while (p < piece.p1);
 }
 
 template <class T>
-void multiply(const WeightGrad<T>& g, T* dw) {
+void multiply(WeightGrad<T> g, T* dw) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
+  Scratch<T> widened;
+  if (static_cast<std::int64_t>(g.window.w.taps.size()) * g.channels < kThinRun) {
+    Margins margins;
+    widen(margins, g.window, g.grid.rows.end, g.grid.columns.end, {g.x.height, g.x.width});
+    g.x = with_margins(g.x, margins, widened);
+    shift(g.window, margins);
+  }
   const Cut cut = cut_work(kernels, g);
   const std::int64_t o_blocks = ceil_div(g.outputs, cut.o_block), q_blocks = ceil_div(g.columns, cut.q_block);
   const std::int64_t pixels = g.grid.size(), size = g.size();
@@ -101,10 +114,11 @@ void multiply(const WeightGrad<T>& g, T* dw) {
     for (std::int64_t t = begin; t < end; ++t) {
       const std::int64_t chunk = t % cut.chunks, q0 = t / cut.chunks % q_blocks * cut.q_block;
       const std::int64_t o0 = t / cut.chunks / q_blocks % o_blocks * cut.o_block;
-      multiply_piece(kernels, g, cut.along,
-                     {t / cut.chunks / q_blocks / o_blocks, o0, std::min(o0 + cut.o_block, g.outputs), q0,
-                      std::min(q0 + cut.q_block, g.columns), chunk * cut.chunk,
-                      std::min((chunk + 1) * cut.chunk, pixels), chunk == 0 ? dw : partial.data() + (chunk - 1) * size});
+      multiply_piece(
+          kernels, g, cut.along,
+          {t / cut.chunks / q_blocks / o_blocks, o0, std::min(o0 + cut.o_block, g.outputs), q0,
+           std::min(q0 + cut.q_block, g.columns), chunk * cut.chunk, std::min((chunk + 1) * cut.chunk, pixels),
+           chunk == 0 ? dw : partial.data() + (chunk - 1) * size});
     }
   });
   if (cut.chunks == 1) return;
@@ -120,8 +134,8 @@ void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, con
   if (dw.numel() == 0) return;
   const Size2 kernel{dw.size(2), dw.size(3)};
   dispatch_floating("conv2d_weight_grad", dw.dtype(), [&]<class T>(TypeTag<T>) {
-    multiply(WeightGrad<T>{images<T>(x), images<T>(dy), convolution_window(g, kernel), g.groups,
-                           dw.size(0) / g.groups, dw.size(1), kernel.h * kernel.w * dw.size(1),
+    multiply(WeightGrad<T>{images<T>(x), images<T>(dy), convolution_window(g, kernel), g.groups, dw.size(0) / g.groups,
+                           dw.size(1), kernel.h * kernel.w * dw.size(1),
                            PixelGrid{dy.size(0), {0, dy.size(2)}, {0, dy.size(3)}}},
              dw.mutable_data<T>());
   });

@@ -34,8 +34,8 @@ const GemmKernels<double>& gemm_kernels<double>() {
 ProductCut cut_product(std::int64_t copies, std::int64_t m, std::int64_t n, std::int64_t rows, std::int64_t columns) {
   std::int64_t most_m = kBlockM, most_n = kBlockPanels * columns;
   const auto enough = [&] { return copies * ceil_div(m, most_m) * ceil_div(n, most_n) >= kEnoughTasks; };
-  while (!enough() && most_n > 4 * columns) most_n /= 2;
-  while (!enough() && most_m > 4 * rows) most_m /= 2;
+  while (!enough() && most_n > 2 * columns) most_n /= 2;
+  while (!enough() && most_m > 8 * rows) most_m /= 2;
   while (!enough() && most_n > columns) most_n /= 2;
   return {even_block(m, most_m, rows), even_block(n, most_n, columns)};
 }
@@ -77,77 +77,114 @@ void for_each_piece(const Product<T>& p, ProductCut cut, F&& f) {
   });
 }
 
-/// An operand packed whole, as the kernels read it.
-template <class T>
-struct Packed {
-  Packed(std::int64_t batch_, std::int64_t tile_, std::int64_t stride_, std::int64_t size)
-      : batch(batch_), tile(tile_), stride(stride_), data(size) {}
+/// Who reads a block of an operand. What many tasks read is packed once, ahead of them; what one task reads, it packs
+/// block by block in its cache; what a single tile reads is not worth packing when it lies right.
+enum class Readers { tasks, task, tile };
 
-  std::int64_t batch, tile, stride;  ///< between matrices, between tiles or panels, within one
-  Scratch<T> data;
+/// Part of an operand as the kernels read it.
+template <class T>
+struct PackedBlock {
+  const T* data;
+  std::int64_t tile, stride;  // between tiles, within one
 };
 
-/// How many different matrices a batch holds: one repeated matrix is packed once.
-std::int64_t distinct(std::int64_t batch, std::int64_t stride) { return stride == 0 ? 1 : batch; }
-
-/// The panels of `width` columns of x [batch, k, n].
+/// One operand as x [batch, k, n], in tiles of `width` of its n: A's rows or B's columns.
 template <class T>
-Packed<T> pack_panels(const GemmKernels<T>& kernels, const Matrices<const T>& x, std::int64_t batch, std::int64_t k,
-                      std::int64_t n, std::int64_t width) {
-  const std::int64_t matrix = round_up(n, width) * k, count = distinct(batch, x.batch);
-  Packed<T> packed(count == 1 ? 0 : matrix, k * width, width, count * matrix);
-  const std::int64_t n_block = 8 * width, n_blocks = ceil_div(n, n_block), k_blocks = ceil_div(k, kBlockK);
-  parallel_for(count * n_blocks * k_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t t = begin; t < end; ++t) {
-      const std::int64_t b = t / n_blocks / k_blocks, k0 = t / n_blocks % k_blocks * kBlockK, n0 = t % n_blocks * n_block;
-      kernels.pack({std::min(kBlockK, k - k0), std::min(n_block, n - n0), x.at(b, k0, n0), x.row, x.column, width,
-                    packed.data.data() + b * matrix + n0 * k + k0 * width, k * width});
-    }
-  });
-  return packed;
-}
+class Operand {
+ public:
+  Operand(const GemmKernels<T>& kernels, Matrices<const T> x, std::int64_t batch, std::int64_t k, std::int64_t n,
+          std::int64_t width, TileOrder order, Readers readers)
+      : kernels_(kernels),
+        x_(x),
+        k_(k),
+        n_(n),
+        width_(width),
+        order_(order),
+        readers_(readers),
+        packed_(readers == Readers::tasks ? distinct(batch) * matrix() : 0) {
+    if (readers == Readers::tasks) pack_all(distinct(batch));
+  }
 
-/// The rows of x [batch, m, k], contiguous in k, at a distance that spreads them over the cache.
-template <class T>
-Packed<T> pack_rows(const GemmKernels<T>& kernels, const Matrices<const T>& x, std::int64_t batch, std::int64_t m,
-                    std::int64_t k) {
-  const std::int64_t ld = spread_row<T>(k), count = distinct(batch, x.batch);
-  Packed<T> packed(count == 1 ? 0 : m * ld, kernels.rows * ld, ld, count * m * ld);
-  parallel_for(count * m, std::max<std::int64_t>(1, kGrain / ld), [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i)
-      std::copy_n(x.at(i / m, i % m, 0), k, packed.data.data() + i * ld);
-  });
-  return packed;
+  /// Numbers that a block of at most kBlockK x `n` takes.
+  std::int64_t block_size(std::int64_t n) const {
+    return readers_ == Readers::tasks ? 0 : size(std::min(k_, kBlockK), n);
+  }
+  /// Rows [k0, k0 + k) and columns [n0, n0 + n); packed into `scratch` unless it was before.
+  PackedBlock<T> block(std::int64_t b, std::int64_t k0, std::int64_t k, std::int64_t n0, std::int64_t n,
+                       T* scratch) const {
+    if (readers_ == Readers::tasks)
+      return {packed_.data() + (x_.batch == 0 ? 0 : b * matrix()) + n0 / width_ * tile(k_) + k0 * step(), tile(k_),
+              stride(k_)};
+    if (readers_ == Readers::tile && order_ == TileOrder::columns && x_.column == 1 && n % kernels_.lanes == 0)
+      return {x_.at(b, k0, n0), width_, x_.row};
+    pack(b, k0, k, n0, n, scratch, k);
+    return {scratch, tile(k), stride(k)};
+  }
+
+ private:
+  /// A repeated matrix is packed once.
+  std::int64_t distinct(std::int64_t batch) const { return x_.batch == 0 ? 1 : batch; }
+  std::int64_t stride(std::int64_t k) const { return order_ == TileOrder::rows ? spread_row<T>(k) : width_; }
+  std::int64_t tile(std::int64_t k) const {
+    return order_ == TileOrder::rows ? width_ * stride(k) : spread_row<T>(width_ * k);
+  }
+  std::int64_t step() const { return order_ == TileOrder::rows ? 1 : width_; }  // along k
+  std::int64_t size(std::int64_t k, std::int64_t n) const { return ceil_div(n, width_) * tile(k); }
+  std::int64_t matrix() const { return size(k_, n_); }
+
+  /// Into `out`, the corner of the block, within a packing of `k_whole` rows.
+  void pack(std::int64_t b, std::int64_t k0, std::int64_t k, std::int64_t n0, std::int64_t n, T* out,
+            std::int64_t k_whole) const {
+    if (order_ == TileOrder::rows)
+      for (std::int64_t i = 0; i < n; ++i) std::copy_n(x_.at(b, k0, n0 + i), k, out + i * stride(k_whole));
+    else
+      kernels_.pack({k, n, x_.at(b, k0, n0), x_.row, x_.column, width_, out, tile(k_whole)});
+  }
+
+  void pack_all(std::int64_t count) {
+    const std::int64_t n_block = 8 * width_, n_blocks = ceil_div(n_, n_block), k_blocks = ceil_div(k_, kBlockK);
+    parallel_for(count * n_blocks * k_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t t = begin; t < end; ++t) {
+        const std::int64_t b = t / n_blocks / k_blocks;
+        const std::int64_t k0 = t / n_blocks % k_blocks * kBlockK, n0 = t % n_blocks * n_block;
+        T* out = packed_.data() + b * matrix() + n0 / width_ * tile(k_) + k0 * step();
+        pack(b, k0, std::min(kBlockK, k_ - k0), n0, std::min(n_block, n_ - n0), out, k_);
+      }
+    });
+  }
+
+  const GemmKernels<T>& kernels_;
+  Matrices<const T> x_;
+  std::int64_t k_, n_, width_;
+  TileOrder order_;
+  Readers readers_;
+  Scratch<T> packed_;
+};
+
+Readers readers(std::int64_t other_size, std::int64_t other_block, std::int64_t other_tile) {
+  if (other_size > other_block) return Readers::tasks;
+  return other_size > other_tile ? Readers::task : Readers::tile;
 }
 
 template <class T>
 void multiply_tiles(const GemmKernels<T>& kernels, const Product<T>& p) {
-  const bool by_rows = p.a.column == 1;
-  const Packed<T> a = by_rows ? pack_rows(kernels, p.a, p.batch, p.m, p.k)
-                              : pack_panels(kernels, p.a.transposed(), p.batch, p.k, p.m, kernels.rows);
-  const Packed<T> b = pack_panels(kernels, p.b, p.batch, p.k, p.n, kernels.columns);
   const ProductCut cut = cut_product(p.batch, p.m, p.n, kernels.rows, kernels.columns);
+  const TileOrder order = p.a.column == 1 ? TileOrder::rows : TileOrder::columns;
+  const Operand<T> a(kernels, p.a.transposed(), p.batch, p.k, p.m, kernels.rows, order, readers(p.n, cut.n_block, 0));
+  const Operand<T> b(kernels, p.b, p.batch, p.k, p.n, kernels.columns, TileOrder::columns,
+                     readers(p.m, cut.m_block, kernels.rows));
   for_each_piece(p, cut, [&](const Piece& piece) {
     const std::int64_t m = piece.m1 - piece.m0, n = piece.n1 - piece.n0;
+    Scratch<T> a_scratch(a.block_size(m)), b_scratch(b.block_size(n));
     Scratch<T*> rows(m);
     for (std::int64_t i = 0; i < m; ++i) rows[i] = p.c.at(piece.batch, piece.m0 + i, piece.n0);
-    const T* a_corner = a.data.data() + piece.batch * a.batch + piece.m0 / kernels.rows * a.tile;
-    const T* b_corner = b.data.data() + piece.batch * b.batch + piece.n0 / kernels.columns * b.tile;
     std::int64_t k0 = 0;
     do {  // once even for k = 0, which makes zeros
-      kernels.multiply({.m = m,
-                        .n = n,
-                        .k = std::min(kBlockK, p.k - k0),
-                        .a = a_corner + k0 * (by_rows ? 1 : a.stride),
-                        .a_tile = a.tile,
-                        .lda = a.stride,
-                        .order = by_rows ? TileOrder::rows : TileOrder::columns,
-                        .b = b_corner + k0 * b.stride,
-                        .b_panel = b.tile,
-                        .ldb = b.stride,
-                        .c = rows.data(),
-                        .c_stride = p.c.column,
-                        .mode = k0 == 0 ? StoreMode::overwrite : StoreMode::accumulate});
+      const std::int64_t k = std::min(kBlockK, p.k - k0);
+      const PackedBlock<T> as = a.block(piece.batch, k0, k, piece.m0, m, a_scratch.data());
+      const PackedBlock<T> bs = b.block(piece.batch, k0, k, piece.n0, n, b_scratch.data());
+      kernels.multiply({m, n, k, as.data, as.tile, as.stride, order, bs.data, bs.tile, bs.stride, rows.data(),
+                        p.c.column, k0 == 0 ? StoreMode::overwrite : StoreMode::accumulate});
       k0 += kBlockK;
     } while (k0 < p.k);
   });
@@ -199,7 +236,12 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
     const auto in = [](const Tensor& t) {
       return Matrices<const T>{t.data<T>(), t.strides()[0], t.strides()[1], t.strides()[2]};
     };
-    multiply(Product<T>{y.size(0), y.size(1), y.size(2), a.size(2), in(a), in(b),
+    multiply(Product<T>{y.size(0),
+                        y.size(1),
+                        y.size(2),
+                        a.size(2),
+                        in(a),
+                        in(b),
                         {y.mutable_data<T>(), y.strides()[0], y.strides()[1], y.strides()[2]}});
   });
 }

@@ -14,11 +14,11 @@ namespace duel::cpu {
 template <class T>
 const GemmKernels<T>& gemm_kernels();
 
-// Cache blocks: a panel of B (kBlockK x columns) stays in the first-level cache, a block of A (kBlockM x kBlockK) and one
-// of B (kBlockK x kBlockPanels panels) in the second.
+// Cache blocks: a panel of B (kBlockK x columns) stays in the first-level cache, a block of A (kBlockM x kBlockK) and
+// one of B (kBlockK x kBlockPanels panels) in the second.
 constexpr std::int64_t kBlockM = 192, kBlockK = 256, kBlockPanels = 16;
 /// Work is cut further until there are so many pieces, for processors with many cores.
-constexpr std::int64_t kEnoughTasks = 32;
+constexpr std::int64_t kEnoughTasks = 16;
 
 constexpr std::int64_t round_up(std::int64_t a, std::int64_t unit) { return ceil_div(a, unit) * unit; }
 /// Distance between rows of k numbers: an odd number of cache lines, so that they don't all meet in one cache set.
@@ -43,17 +43,23 @@ ProductCut cut_product(std::int64_t copies, std::int64_t m, std::int64_t n, std:
 template <class T>
 class Scratch {
  public:
+  Scratch() = default;
   explicit Scratch(std::int64_t count)
       : bytes_(static_cast<std::size_t>(count) * sizeof(T)), data_(static_cast<T*>(allocate(Device::cpu, bytes_))) {}
-  Scratch(Scratch&& other) noexcept : bytes_(std::exchange(other.bytes_, 0)), data_(std::exchange(other.data_, nullptr)) {}
+  Scratch(Scratch&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, 0)), data_(std::exchange(other.data_, nullptr)) {}
   ~Scratch() { deallocate(Device::cpu, data_, bytes_); }
-  Scratch& operator=(Scratch&&) = delete;
+  Scratch& operator=(Scratch&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(data_, other.data_);
+    return *this;
+  }
   T* data() const { return data_; }
   T& operator[](std::int64_t i) const { return data_[i]; }
 
  private:
-  std::size_t bytes_;
-  T* data_;
+  std::size_t bytes_ = 0;
+  T* data_ = nullptr;
 };
 
 }  // namespace duel::cpu

@@ -19,7 +19,7 @@ constexpr int kRows = 4;  // multiply and add are two instructions there and nee
 #endif
 constexpr int kPackets = 2;
 template <class T>
-constexpr int kColumns = kPackets * kLanes<T>;
+constexpr int kColumns = kPackets* kLanes<T>;
 
 template <class T>
 using Tile = void (*)(std::int64_t k, const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T* const* c,
@@ -73,8 +73,7 @@ struct Tiles {
   Tile<T> by_rows[kRows];
 };
 template <class T, TileOrder order, int Packets>
-constexpr Tiles<T, order, Packets> kTiles =
-    Tiles<T, order, Packets>::make(std::make_integer_sequence<int, kRows>{});
+constexpr Tiles<T, order, Packets> kTiles = Tiles<T, order, Packets>::make(std::make_integer_sequence<int, kRows>{});
 
 template <class T>
 Tile<T> select_tile(TileOrder order, std::int64_t rows, std::int64_t columns) {
@@ -110,8 +109,10 @@ void multiply(const GemmBlock<T>& g) {
     for (std::int64_t i = 0; i < g.m; i += kRows, a += g.a_tile) {
       const std::int64_t rows = g.m - i < kRows ? g.m - i : kRows;
       const Tile<T> tile = select_tile<T>(g.order, rows, columns);
-      if (whole) tile(g.k, a, g.lda, b, g.ldb, g.c + i, j, g.mode);
-      else multiply_edge(g, tile, a, b, g.c + i, rows, j, columns);
+      if (whole)
+        tile(g.k, a, g.lda, b, g.ldb, g.c + i, j, g.mode);
+      else
+        multiply_edge(g, tile, a, b, g.c + i, rows, j, columns);
     }
   }
 }
@@ -201,9 +202,12 @@ std::int64_t pack_straight(const PanelPack<T>& g) {
 template <class T>
 void pack(const PanelPack<T>& g) {
   std::int64_t done = 0;
-  if (g.n_stride == 1 && g.width == kColumns<T>) done = pack_straight<T, kColumns<T>>(g);
-  else if (g.n_stride == 1 && g.width == kRows) done = pack_straight<T, kRows>(g);
-  else if (g.k_stride == 1 && g.width % kLanes<T> == 0) done = pack_transposed(g);
+  if (g.n_stride == 1 && g.width == kColumns<T>)
+    done = pack_straight<T, kColumns<T>>(g);
+  else if (g.n_stride == 1 && g.width == kRows)
+    done = pack_straight<T, kRows>(g);
+  else if (g.k_stride == 1 && g.width % kLanes<T> == 0)
+    done = pack_transposed(g);
   for (std::int64_t j = done; j < (g.n + g.width - 1) / g.width * g.width; ++j) {
     T* out = g.out + j / g.width * g.out_panel + j % g.width;
     for (std::int64_t p = 0; p < g.k; ++p)
@@ -213,8 +217,8 @@ void pack(const PanelPack<T>& g) {
 
 }  // namespace
 
-const GemmKernels<float> gemm_float32 = {
-    kRows, kColumns<float>, kLanes<float>, multiply<float>, multiply_narrow<float>, pack<float>};
+const GemmKernels<float> gemm_float32 = {kRows,           kColumns<float>,        kLanes<float>,
+                                         multiply<float>, multiply_narrow<float>, pack<float>};
 const GemmKernels<double> gemm_float64 = {
     kRows, kColumns<double>, kLanes<double>, multiply<double>, multiply_narrow<double>, pack<double>};
 
