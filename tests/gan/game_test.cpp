@@ -1,0 +1,279 @@
+// The conditional game: PyTorch's training curve, resuming, threads, memory, and what stops it.
+#include "duel/gan/games/conditional.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "duel/tensor/allocator.h"
+#include "duel/tensor/thread_pool.h"
+#include "tests/golden/nn.h"
+
+using namespace duel;
+using namespace duel::testing;
+
+namespace {
+
+using Options = ConditionalGameOptions;
+
+// Those of make_golden_nn.py.
+Options small(const char* loss = "vanilla") {
+  return {.model = {.size = {12, 8}, .channels = 2, .classes = 3, .latent = 5, .width = 4, .stages = 2},
+          .loss = loss,
+          .generator = {.lr = 2e-3, .beta1 = 0.5, .beta2 = 0.999},
+          .discriminator = {.lr = 5e-3, .beta1 = 0.5, .beta2 = 0.999},
+          .ema_decay = 0.75,
+          .ema_start = 2};
+}
+
+Batches noise_pictures(const ConditionalDcganOptions& model = small().model, std::int64_t batch_size = 8) {
+  const Shape shape{40, model.channels, model.size.h, model.size.w};
+  return Batches(
+      {Rng(5).integers(shape, 256).to(DType::uint8), Rng(6).integers({40}, model.classes), model.classes, {}},
+      batch_size, 8);
+}
+
+// New values for the parameters in `state` that are called `prefix` + name, from seeds in the order of the names.
+template <class Module>
+void set_weights(StateDict& state, const std::string& prefix, Module& module, std::uint64_t seed) {
+  std::vector<std::string> names = parameter_names(module);
+  std::sort(names.begin(), names.end());
+  for (const std::string& name : names) {
+    Tensor& weight = state.at(prefix + name);
+    weight.copy_((0.3 * Variable(numbers(weight.shape(), seed++))).value());
+  }
+}
+
+// A game where PyTorch's started.
+void start(ConditionalGame& game) {
+  StateDict state = game.state();
+  set_weights(state, "generator.", game.generator(), 1000);
+  set_weights(state, "discriminator.", game.discriminator(), 2000);
+  set_weights(state, "generator_ema.", game.generator(), 1000);
+  state["rng"] = Tensor::from<std::int64_t>({9, 0}, {2});
+  game.load_state(state);
+}
+
+StateDict copy_of(const StateDict& state) {
+  StateDict copy;
+  for (const auto& [name, tensor] : state) copy[name] = tensor.clone();
+  return copy;
+}
+
+// The names of the tensors in which two states differ by as little as a bit.
+std::vector<std::string> differing(const StateDict& a, const StateDict& b) {
+  std::vector<std::string> names;
+  for (const auto& [name, tensor] : a)
+    if (!b.contains(name) || doubles(tensor) != doubles(b.at(name))) names.push_back(name);
+  return names;
+}
+
+using Names = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("ten steps are PyTorch's ten steps") {
+  const auto compare = [](const char* name, const Options& options) {
+    CAPTURE(name);
+    const Golden golden(cat("game ", name));
+    ConditionalGame game(options);
+    for (const auto& [which, module_names] : {std::pair("generator", parameter_names(game.generator())),
+                                              std::pair("discriminator", parameter_names(game.discriminator()))}) {
+      std::vector<std::string> names = module_names;
+      std::sort(names.begin(), names.end());
+      CHECK(names == golden.names(which));
+    }
+    start(game);
+    Batches data = noise_pictures();
+    const Tensor curve = golden.tensor("curve");
+    for (std::int64_t step = 0; step < 10; ++step) {
+      CAPTURE(step);
+      const ConditionalGame::Losses l = game.step(data);
+      CHECK(difference(Tensor::from<double>({l.discriminator, l.generator, l.real, l.fake, l.r1}, {5}),
+                       curve.select(0, step)) <= tolerance::kGoldenTraining);
+    }
+    Rng rng(10);
+    const Tensor pictures = game.sample(rng.normal({3, 5}), Tensor::from<std::int64_t>({0, 1, 2}, {3}));
+    CHECK(golden.difference_of("sample", pictures) <= tolerance::kGoldenTraining);
+  };
+  compare("vanilla", small());
+  Options with_r1 = small();
+  with_r1.r1_gamma = 2;
+  with_r1.r1_interval = 2;
+  compare("r1", with_r1);
+  Options hinge = small("hinge");
+  hinge.d_steps = 2;
+  compare("hinge", hinge);
+}
+
+TEST_CASE("a game resumed is the game that was never interrupted, bit for bit") {
+  Options options = small();
+  options.r1_gamma = 1;
+  options.r1_interval = 2;
+  ConditionalGame straight(options);
+  Batches data = noise_pictures();
+  for (int i = 0; i < 3; ++i) straight.step(data);
+  const StateDict saved = copy_of(straight.state());
+  const Batches::Position position = data.position();
+
+  options.seed = 99;
+  ConditionalGame resumed(options);
+  CHECK_FALSE(differing(resumed.state(), saved).empty());
+  resumed.load_state(saved);
+  Batches again = noise_pictures();
+  again.restore(position);
+  CHECK(resumed.steps() == 3);
+  for (int i = 0; i < 3; ++i) {
+    const ConditionalGame::Losses a = straight.step(data), b = resumed.step(again);
+    CHECK(a.discriminator == b.discriminator);
+    CHECK(a.generator == b.generator);
+    CHECK(a.r1 == b.r1);
+  }
+  CHECK(differing(straight.state(), resumed.state()) == Names());
+}
+
+TEST_CASE("a state that does not fit is refused and changes nothing") {
+  ConditionalGame game(small());
+  const StateDict before = copy_of(game.state());
+  StateDict state = before;
+  state.erase("generator_optimizer.step");
+  state["rng"] = Tensor::from<std::int64_t>({1, 2}, {2});
+  CHECK(error_of([&] { game.load_state(state); }).find("missing     generator_optimizer.step") != std::string::npos);
+  CHECK(differing(game.state(), before) == Names());
+}
+
+TEST_CASE("the seed decides everything") {
+  Options options = small();
+  ConditionalGame a(options), b(options);
+  options.seed = 1;
+  ConditionalGame c(options);
+  Batches for_a = noise_pictures(), for_b = noise_pictures(), for_c = noise_pictures();
+  CHECK(a.step(for_a).discriminator == b.step(for_b).discriminator);
+  CHECK(differing(a.state(), b.state()) == Names());
+  CHECK(c.step(for_c).discriminator != a.step(for_a).discriminator);
+}
+
+TEST_CASE("the same bits for any number of threads") {
+  Options options;
+  options.model.width = 16;
+  options.r1_gamma = 1;
+  const auto train = [&](int threads) {
+    set_num_threads(threads);
+    ConditionalGame game(options);
+    Batches data = noise_pictures(options.model, 20);
+    game.step(data);
+    game.step(data);
+    return copy_of(game.state());
+  };
+  const int before = num_threads();
+  const StateDict one = train(1);
+  for (int threads : {2, 3}) {
+    CAPTURE(threads);
+    CHECK(differing(one, train(threads)) == Names());
+  }
+  set_num_threads(before);
+}
+
+TEST_CASE("each network's update leaves the other alone, and the average follows") {
+  ConditionalGame game(small());
+  Batches data = noise_pictures();
+  const StateDict before = copy_of(game.state());
+  game.step(data);
+  const StateDict after = copy_of(game.state());
+  CHECK(after.at("generator_optimizer.step").item() == 1);
+  CHECK(after.at("discriminator_optimizer.step").item() == 1);
+  CHECK(after.at("generator.norms.0.num_batches_tracked").item() == 2);  // in both updates
+  CHECK(after.at("step").item() == 1);
+  for (const std::string& name : parameter_names(game.generator()))
+    CHECK(doubles(after.at("generator_ema." + name)) == doubles(after.at("generator." + name)));  // ema_start
+  const Names changed = differing(before, after);
+  for (const char* name : {"generator.ups.0.weight", "discriminator.downs.0.weight", "rng", "generator.project.weight"})
+    CHECK(std::find(changed.begin(), changed.end(), name) != changed.end());
+}
+
+TEST_CASE("a step gives back all the memory it took") {
+  Options options = small();
+  options.r1_gamma = 1;
+  ConditionalGame game(options);
+  Batches data = noise_pictures();
+  game.step(data);
+  for (int i = 0; i < 3; ++i) {
+    const std::size_t live = memory_stats(Device::cpu).live;
+    game.step(data);
+    CHECK(memory_stats(Device::cpu).live == live);
+  }
+  const std::size_t live = memory_stats(Device::cpu).live;
+  Rng rng(1);
+  game.sample(rng.normal({3, 5}), Tensor::from<std::int64_t>({0, 1, 2}, {3}));
+  CHECK(memory_stats(Device::cpu).live == live);
+}
+
+TEST_CASE("a loss that is not finite stops the game before anything is updated with it") {
+  const auto contains = [](const std::string& name, const char* part) { return name.find(part) != std::string::npos; };
+  ConditionalGame game(small());
+  Batches data = noise_pictures();
+  game.step(data);
+  game.state()["discriminator.psi.bias"].fill_(std::nan(""));
+  const StateDict before = copy_of(game.state());
+  const std::string message = error_of([&] { game.step(data); });
+  CHECK(contains(message, "training: the discriminator's loss became"));
+  CHECK(contains(message, "in step 1; nothing was updated with it"));
+  for (const std::string& name : differing(before, game.state())) {
+    CAPTURE(name);  // what the forward passes move, and NaN, which differs from itself
+    CHECK((name == "rng" || contains(name, ".running_") || contains(name, ".num_batches_tracked") ||
+           name == "discriminator.psi.bias"));
+  }
+  CHECK(game.steps() == 1);
+
+  Options explosive = small();
+  explosive.discriminator.lr = 1e38;
+  ConditionalGame other(explosive);
+  CHECK(contains(error_of([&] { other.step(data); }), "the generator's loss became"));
+  StateDict state = other.state();
+  CHECK(state["discriminator_optimizer.step"].item() == 1);
+  CHECK(state["generator_optimizer.step"].item() == 0);
+  ConditionalGame fresh(explosive);
+  for (const std::string& name : parameter_names(other.generator()))
+    CHECK(difference(state["generator." + name], fresh.state()["generator." + name]) == 0);
+}
+
+TEST_CASE("data without labels is all of one class") {
+  Options options = small();
+  options.model.classes = 1;
+  ConditionalGame game(options);
+  const Tensor pictures = Rng(5).integers({20, 2, 12, 8}, 256).to(DType::uint8);
+  Batches data({pictures, {}, 0, {}}, 8, 1);
+  CHECK(std::isfinite(game.step(data).generator));
+  ConditionalGame of_three(small());
+  CHECK(error_of([&] { of_three.step(data); }).find("needs data with labels") != std::string::npos);
+}
+
+TEST_CASE("data and options that do not fit are refused") {
+  ConditionalGame game(small());
+  ConditionalDcganOptions model = small().model;
+  model.size = {12, 12};
+  Batches wide = noise_pictures(model);
+  const std::string message = error_of([&] { game.step(wide); });
+  CHECK(message.find("uint8[40, 2, 12, 12] of 3 classes") != std::string::npos);
+  CHECK(message.find("do not fit a model of [40, 2, 12, 8] and 3 classes") != std::string::npos);
+  model = small().model;
+  model.classes = 4;
+  Batches many = noise_pictures(model);
+  CHECK_FALSE(error_of([&] { game.step(many); }).empty());
+  CHECK(many.position() == Batches::Position());
+
+  const auto error_with = [](auto change) {
+    Options options = small();
+    change(options);
+    return error_of([&] { ConditionalGame refused(options); });
+  };
+  CHECK(error_with([](Options& o) { o.loss = "gan"; }).find("use 'vanilla'") != std::string::npos);
+  CHECK(error_with([](Options& o) { o.loss = "hing"; }).find("known: gan") != std::string::npos);
+  CHECK_FALSE(error_with([](Options& o) { o.d_steps = 0; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.r1_interval = 0; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.r1_gamma = -1; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.r1_gamma = std::nan(""); }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.ema_decay = 2; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.generator.lr = -1; }).empty());
+}
