@@ -1,0 +1,20 @@
+// The program's commands: each adds its options to the command line and says what to do when it is chosen.
+#pragma once
+
+#include <functional>
+
+#include <CLI/CLI.hpp>
+
+namespace duel::app {
+
+struct Command {
+  CLI::App* line;            ///< its options
+  std::function<int()> run;  ///< after they have been parsed; returns the exit code
+};
+
+Command train_command(CLI::App& program);
+Command sample_command(CLI::App& program);
+Command info_command(CLI::App& program);
+Command config_command(CLI::App& program);
+
+}  // namespace duel::app

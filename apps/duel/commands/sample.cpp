@@ -1,0 +1,124 @@
+// duel sample: pictures from a trained generator.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include "apps/duel/checkpoint.h"
+#include "apps/duel/commands/commands.h"
+#include "apps/duel/run_directory.h"
+#include "duel/gan/media/png.h"
+#include "duel/gan/pictures.h"
+#include "duel/tensor/nearest.h"
+
+namespace duel::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMostSamples = 100000, kAtOnce = 256;
+
+struct SampleLine {
+  std::string run, checkpoint, out, label;
+  std::int64_t count = 64;
+  std::uint64_t seed = 0;
+};
+
+// The class of that number or name.
+std::int64_t find_class(const std::string& text, const TrainOptions& options) {
+  std::int64_t number = -1;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::int64_t classes = options.game.model.classes;
+  if (error == std::errc() && end == text.data() + text.size()) {
+    if (number < 0 || number >= classes)
+      throw UsageError(fmt::format("--class: there is no class {}; they are 0 to {}", number, classes - 1));
+    return number;
+  }
+  const std::vector<std::string>& names = options.class_names;
+  const auto found = std::find(names.begin(), names.end(), text);
+  if (found == names.end())
+    throw UsageError(fmt::format("--class: there is no class '{}'{}; they are 0 to {}{}{}", text, nearest(text, names),
+                                 classes - 1, names.empty() ? "" : " or ", fmt::join(names, ", ")));
+  return found - names.begin();
+}
+
+// Columns of the grid: as square as can be, but a column shows one class.
+std::int64_t grid_columns(std::int64_t count, std::int64_t classes) {
+  const auto side = static_cast<std::int64_t>(std::ceil(std::sqrt(static_cast<double>(count))));
+  return std::min(count, (side + classes - 1) / classes * classes);
+}
+
+// uint8 [N, C, H, W]
+Tensor draw(ConditionalDcganGenerator& generator, const Tensor& labels, std::uint64_t seed) {
+  const NoGrad no_grad;
+  const std::int64_t n = labels.size(0);
+  const Tensor z = Rng(seed).normal({n, generator.options.latent});
+  const Size2 size = generator.options.size;
+  Tensor all = Tensor::empty({n, generator.options.channels, size.h, size.w}, {.dtype = DType::uint8});
+  for (std::int64_t begin = 0; begin < n; begin += kAtOnce) {
+    const std::int64_t end = std::min(n, begin + kAtOnce);
+    const Variable pictures = generator(z.slice(0, begin, end), labels.slice(0, begin, end), {.mode = Mode::eval});
+    all.slice(0, begin, end).copy_(to_uint8(pictures.value()));
+  }
+  return all;
+}
+
+void write_pictures(const fs::path& folder, const Tensor& pictures, const Tensor& labels, std::int64_t columns) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  check(!error, "sample", "the folder ", folder, " can't be made: ", error.message());
+  write_png(folder / "grid.png", picture_grid(pictures, columns));
+  const std::vector<std::int64_t> classes = labels.to_vector<std::int64_t>();
+  for (std::int64_t i = 0; i < pictures.size(0); ++i)
+    write_png(folder / fmt::format("{:05}-class-{}.png", i, classes[static_cast<std::size_t>(i)]),
+              pictures.select(0, i));
+}
+
+int sample(const SampleLine& line) {
+  if (line.run.empty() == line.checkpoint.empty()) throw UsageError("from what? Give either --run or --checkpoint");
+  if (line.count < 1 || line.count > kMostSamples)
+    throw UsageError(fmt::format("--num-samples must be from 1 to {}, not {}", kMostSamples, line.count));
+  const Checkpoint c =
+      read_checkpoint(line.run.empty() ? fs::path(line.checkpoint) : RunDirectory(line.run).latest_checkpoint());
+  const ConditionalDcganOptions& model = c.options.game.model;
+
+  Rng rng(0);
+  ConditionalDcganGenerator generator(rng, model);
+  load_state_dict(generator, part(c.content.tensors, "generator_ema"), c.file.c_str());
+
+  std::vector<std::int64_t> labels(static_cast<std::size_t>(line.count));
+  const bool one_class = !line.label.empty();
+  const std::int64_t only = one_class ? find_class(line.label, c.options) : 0;
+  for (std::size_t i = 0; i < labels.size(); ++i)
+    labels[i] = one_class ? only : static_cast<std::int64_t>(i) % model.classes;
+  const Tensor label_tensor = Tensor::from(labels, {line.count});
+
+  const fs::path folder = !line.out.empty() ? fs::path(line.out) : fs::path(line.run) / "drawn";
+  write_pictures(folder, draw(generator, label_tensor, line.seed), label_tensor,
+                 grid_columns(line.count, one_class ? 1 : model.classes));
+  fmt::print("{} pictures of step {}: {} shows them all, the others one each\n", line.count, c.step,
+             (folder / "grid.png").string());
+  return 0;
+}
+
+}  // namespace
+
+Command sample_command(CLI::App& program) {
+  CLI::App* app = program.add_subcommand("sample", "draw pictures with a trained generator");
+  const auto line = std::make_shared<SampleLine>();
+  app->allow_extras();
+  app->add_option("--run", line->run, "draw with this run's latest checkpoint")->type_name("FOLDER");
+  app->add_option("--checkpoint", line->checkpoint, "draw with this checkpoint")->type_name("FILE");
+  app->add_option("--num-samples", line->count, "how many pictures")->capture_default_str()->type_name("N");
+  app->add_option("--class", line->label, "number or name of the only class to draw; default: all in turn")
+      ->type_name("CLASS");
+  app->add_option("--seed", line->seed, "of the noise")->capture_default_str()->type_name("N");
+  app->add_option("--out", line->out, "where to; default: drawn in the run's folder, or here")->type_name("FOLDER");
+  return {app, [line] { return sample(*line); }};
+}
+
+}  // namespace duel::app

@@ -1,0 +1,205 @@
+// duel train: starts a run, or goes on with one.
+#include <unistd.h>
+
+#include <iostream>
+#include <map>
+#include <memory>
+
+#include <fmt/format.h>
+
+#include "apps/duel/commands/commands.h"
+#include "apps/duel/trainer.h"
+#include "duel/nn/atomic_file.h"
+#include "duel/tensor/thread_pool.h"
+
+namespace duel::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+enum class Start : std::uint8_t { fresh, restore, remove };  // remove what is there, that is
+
+struct TrainLine {
+  std::string program;  // as the user called it
+  std::string run, from_json, from_checkpoint;
+  bool restore = false, remove = false;
+  std::map<std::string, std::string> words;  // what was given for each of TrainOptions
+};
+
+// The path as one word of a shell's command line.
+std::string quoted(const std::string& path) {
+  const bool plain =
+      path.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:,@%") ==
+      std::string::npos;
+  if (plain) return path;
+  std::string text = "'";
+  for (const char c : path) text += c == '\'' ? "'\\''" : std::string(1, c);
+  return text + "'";
+}
+
+std::string restore_command(const TrainLine& line) {
+  return fmt::format("{} train --run {} --restore", quoted(line.program), quoted(line.run));
+}
+
+Start ask(const RunDirectory& run) {
+  fmt::print("{} holds a run. [r]estore and go on, [d]elete and start anew, or [q]uit? ", run.folder().string());
+  std::fflush(stdout);
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "r" || answer == "restore") return Start::restore;
+  if (answer == "d" || answer == "delete") return Start::remove;
+  throw UsageError("nothing was done");
+}
+
+// What to do with what is in the folder now.
+Start choose(const TrainLine& line, const RunDirectory& run) {
+  const std::string folder = run.folder().string();
+  switch (run.content()) {
+    case RunDirectory::Content::nothing:
+      if (line.restore)
+        throw UsageError(fmt::format("there is no run in {}; leave out --restore to start one", folder));
+      return Start::fresh;
+    case RunDirectory::Content::foreign:
+      // A configuration with a mistake in it: reading it will say which.
+      if (line.restore && fs::exists(run.config())) return Start::restore;
+      throw UsageError(fmt::format("{} is not empty and has no config.json of a run; choose another folder", folder));
+    case RunDirectory::Content::run: break;
+  }
+  if (line.restore) return Start::restore;
+  if (line.remove) return Start::remove;
+  if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) return ask(run);
+  throw UsageError(fmt::format("{} holds a run: --restore goes on with it, --delete removes it first", folder));
+}
+
+Json given_options(const TrainLine& line) {
+  Json given = Json::object();
+  TrainOptions types;
+  describe(types, [&](const OptionInfo& info, const auto& value) {
+    if (const auto word = line.words.find(info.name); word != line.words.end())
+      given[info.name] = parse_word(word->second, value);
+  });
+  return given;
+}
+
+TrainOptions resolve_line(const TrainLine& line, const RunDirectory& run, Start start) {
+  std::vector<Layer> layers;
+  if (start == Start::restore) layers.push_back(read_json_layer(run.config().string()));
+  if (!line.from_json.empty()) layers.push_back(read_json_layer(line.from_json));
+  layers.push_back({given_options(line), ""});
+  const TrainOptions options = resolve(layers);
+  if (start == Start::restore) refuse_changes(resolve({layers[0]}), options, {Scope::numbers, Scope::origin});
+  if (options.steps == 0 && options.epochs == 0)
+    throw UsageError("how long to train? Give --steps, --epochs or a --preset");
+  return options;
+}
+
+// The checkpoint, or an error that says which other one would do.
+Checkpoint read_or_suggest(const fs::path& file, const TrainLine& line, const RunDirectory& run) {
+  try {
+    return read_checkpoint(file);
+  } catch (const Error& e) {
+    for (const std::int64_t step : run.numbered_checkpoints()) {
+      const fs::path other = run.numbered_checkpoint(step);
+      if (other == file) continue;
+      try {
+        static_cast<void>(read_checkpoint(other));
+      } catch (const Error&) {
+        continue;
+      }
+      throw Error(fmt::format("{}. The newest good checkpoint is {}: go on from it with {} --from-checkpoint {}",
+                              e.what(), other.string(), restore_command(line), quoted(other.string())));
+    }
+    throw Error(fmt::format("{}. There is no other good checkpoint; --delete starts anew", e.what()));
+  }
+}
+
+void restore(Trainer& trainer, const TrainLine& line, const RunDirectory& run, const TrainOptions& options) {
+  const fs::path file = line.from_checkpoint.empty() ? run.latest_checkpoint() : fs::path(line.from_checkpoint);
+  if (line.from_checkpoint.empty() && !fs::exists(file) && run.numbered_checkpoints().empty()) {
+    fmt::print("{} has no checkpoint yet: starting from the beginning\n", run.folder().string());
+    return;
+  }
+  const Checkpoint checkpoint = read_or_suggest(file, line, run);
+  refuse_changes(checkpoint.options, options, {Scope::numbers});
+  trainer.restore(checkpoint);
+  if (trainer.step() < trainer.total_steps())
+    fmt::print("going on after step {}\n", trainer.step());
+  else
+    fmt::print("nothing to do: step {} was the last; more --steps would go on\n", trainer.step());
+}
+
+void print_end(Trainer::End end, const Trainer& trainer, const TrainLine& line, const RunDirectory& run) {
+  if (end == Trainer::End::interrupted) {
+    fmt::print("stopped after step {} of {} and saved. To go on:\n  {}\n", trainer.step(), trainer.total_steps(),
+               restore_command(line));
+    return;
+  }
+  fmt::print(
+      "{} steps done. Look at\n  pictures    {}\n  metrics     {}\n  checkpoint  {}\nand draw more with\n"
+      "  {} sample --run {} --num-samples 100\n",
+      trainer.step(), run.samples(trainer.step()).string(), run.metrics().string(), run.latest_checkpoint().string(),
+      quoted(line.program), quoted(line.run));
+}
+
+int train(const TrainLine& line) {
+  if (line.run.empty()) throw UsageError("where to? Give --run FOLDER");
+  if (line.restore && line.remove) throw UsageError("--restore and --delete exclude each other");
+  if (!line.from_checkpoint.empty() && !line.restore) throw UsageError("--from-checkpoint needs --restore");
+  RunDirectory run(line.run);
+  const Start start = choose(line, run);
+  if (start != Start::fresh) run.acquire();
+  const TrainOptions options = resolve_line(line, run, start);
+  const Device device = options.device == "cuda" ? Device::cuda : Device::cpu;
+  if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
+  fmt::print("computing on {}\n", backend(device).describe());
+
+  // Everything that can be wrong with the options or the data shows here, before anything is removed or written.
+  Trainer trainer(options);
+  run.acquire();
+  if (start == Start::fresh && run.content() != RunDirectory::Content::nothing)
+    throw UsageError(fmt::format("another process has started a run in {}", line.run));
+  if (start == Start::remove) run.remove_run();
+  if (start == Start::restore) restore(trainer, line, run, options);
+  run.prepare();
+  atomic_write(run.config(), to_json(options).dump(2) + "\n");
+
+  const InterruptGuard interrupt;
+  const Trainer::End end = trainer.train(run, interrupt);
+  print_end(end, trainer, line, run);
+  return end == Trainer::End::complete ? 0 : 130;
+}
+
+}  // namespace
+
+Command train_command(CLI::App& program) {
+  CLI::App* app = program.add_subcommand("train", "train a generator and a discriminator");
+  const auto line = std::make_shared<TrainLine>();
+  app->allow_extras();
+  app->footer(
+      "The preset overrides the defaults, the JSON file the preset, the command line all. A folder that holds a run\n"
+      "already is left alone without --restore or --delete.");
+  app->add_option("--run", line->run, "folder of the run: configuration, metrics, samples, checkpoints")
+      ->type_name("FOLDER");
+  app->add_option("--from-json", line->from_json, "take options from this file")->type_name("FILE");
+  app->add_flag("--restore", line->restore, "go on with the run where its last checkpoint was made");
+  app->add_flag("--delete", line->remove, "remove the run that is there, and start anew");
+  app->add_option("--from-checkpoint", line->from_checkpoint, "with --restore: this checkpoint instead of the latest")
+      ->type_name("FILE");
+  TrainOptions defaults;
+  const Json values = to_json(defaults);
+  describe(defaults, [&](const OptionInfo& info, const auto& value) {
+    const Json& standard = values[info.name];
+    app->add_option_function<std::string>(
+           flag(info.name), [line, name = info.name](const std::string& word) { line->words[name] = word; },
+           fmt::format("{} ({})", info.help, expects(info, value)))
+        ->group(info.group)
+        ->type_name("")
+        ->default_str(standard.is_string() ? standard.get<std::string>() : standard.dump());
+  });
+  return {app, [line, &program] {
+            line->program = program.get_name();
+            return train(*line);
+          }};
+}
+
+}  // namespace duel::app

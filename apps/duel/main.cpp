@@ -1,0 +1,91 @@
+// duel: trains generative adversarial networks and draws with them.
+//
+// Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted by the user. Every error is one line on the
+// standard error that begins with "duel: error:".
+#include <csignal>
+#include <cstdio>
+#include <new>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "apps/duel/commands/commands.h"
+#include "apps/duel/options.h"
+#include "duel/tensor/nearest.h"
+
+namespace duel::app {
+namespace {
+
+// CLI11 knows that something was left over; this says what, and what was probably meant.
+void refuse_leftovers(const CLI::App& line, const std::string& command) {
+  for (const std::string& word : line.remaining()) {
+    std::vector<std::string> known;
+    const bool option = word.starts_with("-");
+    if (option) {
+      for (const CLI::Option* o : line.get_options())
+        for (const std::string& name : o->get_lnames()) known.push_back("--" + name);
+    } else {
+      for (const CLI::App* sub : line.get_subcommands([](const CLI::App*) { return true; }))
+        known.push_back(sub->get_name());
+    }
+    const std::string name = option ? word.substr(0, word.find('=')) : word;
+    throw UsageError(fmt::format("unknown {} '{}'{}; see {} --help",
+                                 option          ? "option"
+                                 : known.empty() ? "word"
+                                                 : "command",
+                                 name, nearest(name, known), command));
+  }
+}
+
+int run(int argc, char** argv) {
+  CLI::App program("duel trains generative adversarial networks and draws with them.");
+  program.set_version_flag("--version", "duel " DUEL_VERSION);
+  program.allow_extras();
+  const std::vector<Command> commands = {train_command(program), sample_command(program), info_command(program),
+                                         config_command(program)};
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::Success& e) {  // --help, --version
+    return program.exit(e);
+  } catch (const CLI::ParseError& e) {
+    throw UsageError(fmt::format("{}; see duel --help", e.what()));
+  }
+  refuse_leftovers(program, "duel");
+  for (const Command& command : commands) {
+    if (!command.line->parsed()) continue;
+    refuse_leftovers(*command.line, "duel " + command.line->get_name());
+    return command.run();
+  }
+  throw UsageError("which command: train, sample, info or config? See duel --help");
+}
+
+int report(const char* message, int code) {
+  fmt::print(stderr, "duel: error: {}\n", message);
+  return code;
+}
+
+// As run, but nothing gets out.
+int guarded(int argc, char** argv) {
+  try {
+    const int code = run(argc, argv);
+    if (std::fflush(stdout) != 0) return report("the output could not be written", 1);
+    return code;
+  } catch (const UsageError& e) {
+    return report(e.what(), 2);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory", 1);
+  } catch (const std::exception& e) {
+    return report(e.what(), 1);
+  } catch (...) {
+    return report("unknown exception", 1);
+  }
+}
+
+}  // namespace
+}  // namespace duel::app
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of the write, not the end of the process
+  return duel::app::guarded(argc, argv);
+}

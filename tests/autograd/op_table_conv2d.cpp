@@ -1,0 +1,139 @@
+// Rows of autograd/conv2d.h, against the seven loops of the definition.
+#include "tests/autograd/op_table.h"
+
+namespace duel::testing {
+namespace {
+
+struct Conv {
+  const char* label;
+  Shape x;       // [N, C, H, W]
+  Shape weight;  // [O, C / groups, KH, KW]
+  Conv2dGeometry g;
+  Size2 output_padding = {0, 0};  // of the transposed one that leads back to x
+};
+
+const std::vector<Conv> kConvs = {
+    {"padded", {2, 3, 5, 4}, {4, 3, 3, 3}, {.padding = {1, 1}}},
+    {"strided", {1, 2, 8, 6}, {3, 2, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}},
+    {"uneven", {2, 1, 7, 5}, {2, 1, 3, 2}, {.stride = {1, 2}, .padding = {2, 0}}, {0, 1}},
+    {"groups", {2, 4, 5, 5}, {6, 2, 3, 3}, {.stride = {2, 1}, .padding = {1, 1}, .groups = 2}},
+    {"depthwise", {1, 3, 5, 4}, {3, 1, 3, 3}, {.padding = {1, 1}, .groups = 3}},
+    {"dilated", {1, 1, 7, 9}, {1, 1, 3, 2}, {.dilation = {2, 3}}},
+    {"1 x 1", {3, 5, 2, 3}, {7, 5, 1, 1}, {}},
+    {"one", {1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+    {"left over", {1, 2, 8, 9}, {2, 2, 3, 3}, {.stride = {3, 3}}, {2, 0}},
+    {"whole", {2, 3, 4, 3}, {2, 3, 4, 3}, {}},
+    {"far padding", {1, 1, 2, 2}, {1, 1, 2, 2}, {.stride = {2, 2}, .padding = {3, 3}}},
+    {"wide", {1, 16, 6, 6}, {17, 16, 3, 3}, {.padding = {1, 1}}},
+    {"empty", {0, 2, 4, 4}, {3, 2, 3, 3}, {.padding = {1, 1}}},
+};
+
+Shape output_shape(const Conv& c) {
+  const auto size = [](std::int64_t in, std::int64_t k, std::int64_t s, std::int64_t p, std::int64_t d) {
+    return (in + 2 * p - d * (k - 1) - 1) / s + 1;
+  };
+  return {c.x[0], c.weight[0], size(c.x[2], c.weight[2], c.g.stride.h, c.g.padding.h, c.g.dilation.h),
+          size(c.x[3], c.weight[3], c.g.stride.w, c.g.padding.w, c.g.dilation.w)};
+}
+
+// Calls f(index of x, index of the weight, index of y) for every product in the definition.
+void for_each_product(const Conv& c, const std::function<void(const Shape&, const Shape&, const Shape&)>& f) {
+  const std::int64_t outputs = c.weight[0] / c.g.groups, inputs = c.weight[1];
+  for_each_index(output_shape(c), [&](const Shape& y) {
+    for_each_index({inputs, c.weight[2], c.weight[3]}, [&](const Shape& k) {
+      const std::int64_t h = y[2] * c.g.stride.h - c.g.padding.h + k[1] * c.g.dilation.h;
+      const std::int64_t w = y[3] * c.g.stride.w - c.g.padding.w + k[2] * c.g.dilation.w;
+      if (h < 0 || h >= c.x[2] || w < 0 || w >= c.x[3]) return;
+      f({y[0], y[1] / outputs * inputs + k[0], h, w}, {y[1], k[0], k[1], k[2]}, y);
+    });
+  });
+}
+
+void add_bias(Array& y, const std::vector<Array>& in) {
+  if (in.size() == 3) for_each_index(y.shape, [&](const Shape& i) { y.at(i) += in[2].at({i[1]}); });
+}
+
+Variable bias_of(const Variables& x) { return x.size() == 3 ? x[2] : Variable(); }
+
+// Every other case has a bias.
+std::vector<Input> with_bias(std::vector<Input> inputs, std::size_t number, std::int64_t channels) {
+  if (number % 2 == 0) inputs.push_back({{channels}});
+  return inputs;
+}
+
+std::vector<Case> forward_cases() {
+  std::vector<Case> cases;
+  for (const Conv& c : kConvs)
+    cases.push_back({c.label, with_bias({{c.x}, {c.weight}}, cases.size(), c.weight[0]),
+                     [c](const Variables& x) { return conv2d(x[0], x[1], bias_of(x), c.g); },
+                     [c](const std::vector<Array>& in) {
+                       Array y = Array::zeros(output_shape(c));
+                       for_each_product(c, [&](const Shape& x, const Shape& w, const Shape& o) {
+                         y.at(o) += in[0].at(x) * in[1].at(w);
+                       });
+                       add_bias(y, in);
+                       return y;
+                     }});
+  return cases;
+}
+
+Array transposed(const Conv& c, const std::vector<Array>& in) {
+  Array dx = Array::zeros(c.x);
+  for_each_product(c, [&](const Shape& x, const Shape& w, const Shape& o) { dx.at(x) += in[0].at(o) * in[1].at(w); });
+  return dx;
+}
+
+std::vector<Case> transposed_cases() {
+  std::vector<Case> cases;
+  for (const Conv& c : kConvs)
+    cases.push_back(
+        {c.label, with_bias({{output_shape(c)}, {c.weight}}, cases.size(), c.x[1]),
+         [c](const Variables& x) { return conv_transpose2d(x[0], x[1], bias_of(x), c.g, c.output_padding); },
+         [c](const std::vector<Array>& in) {
+           Array y = transposed(c, in);
+           add_bias(y, in);
+           return y;
+         }});
+  return cases;
+}
+
+std::vector<Case> input_grad_cases() {
+  std::vector<Case> cases;
+  for (const Conv& c : kConvs)
+    cases.push_back({c.label,
+                     {{output_shape(c)}, {c.weight}},
+                     [c](const Variables& x) {
+                       return conv2d_input_grad(x[0], x[1], {c.x[2], c.x[3]}, c.g);
+                     },
+                     [c](const std::vector<Array>& in) { return transposed(c, in); }});
+  return cases;
+}
+
+std::vector<Case> weight_grad_cases() {
+  std::vector<Case> cases;
+  for (const Conv& c : kConvs)
+    cases.push_back({c.label,
+                     {{c.x}, {output_shape(c)}},
+                     [c](const Variables& x) {
+                       return conv2d_weight_grad(x[0], x[1], {c.weight[2], c.weight[3]}, c.g);
+                     },
+                     [c](const std::vector<Array>& in) {
+                       Array dw = Array::zeros(c.weight);
+                       for_each_product(c, [&](const Shape& x, const Shape& w, const Shape& o) {
+                         dw.at(w) += in[0].at(x) * in[1].at(o);
+                       });
+                       return dw;
+                     }});
+  return cases;
+}
+
+}  // namespace
+
+std::vector<Row> conv2d_rows() {
+  return {{"conv2d", Recipe::linear, {"conv2d"}, {0, 1, 2}, forward_cases(), kAnyOrder, 3},
+          {"conv_transpose2d", Recipe::linear, {}, {0, 1, 2}, transposed_cases(), kAnyOrder, 3},
+          {"conv2d_input_grad", Recipe::linear, {"conv2d_input_grad"}, {0, 1}, input_grad_cases(), kAnyOrder, 3},
+          {"conv2d_weight_grad", Recipe::linear, {"conv2d_weight_grad"}, {0, 1}, weight_grad_cases(), kAnyOrder, 3}};
+}
+
+}  // namespace duel::testing

@@ -1,0 +1,30 @@
+# Tests that run programs.
+
+# tests/apps runs the program `duel`; where that is not built (see apps/CMakeLists.txt) they are skipped.
+if(TARGET duel_app)
+  target_compile_definitions(test_apps PRIVATE DUEL_PROGRAM="$<TARGET_FILE:duel_app>")
+  add_dependencies(test_apps duel_app)
+else()
+  set_target_properties(test_apps PROPERTIES EXCLUDE_FROM_ALL ON)
+  get_property(all_tests DIRECTORY PROPERTY TESTS)
+  list(FILTER all_tests INCLUDE REGEX "^apps/")
+  set_tests_properties(${all_tests} PROPERTIES DISABLED ON)
+endif()
+
+# A program of somebody else's, against the installed library; it is the README's example.
+if(DUEL_INSTALL)
+  set(flags "")
+  if(DUEL_SANITIZE)
+    set(flags -fsanitize=${DUEL_SANITIZE})
+  endif()
+  add_test(NAME consumer COMMAND ${CMAKE_COMMAND} -D BUILD=${PROJECT_BINARY_DIR} -D SOURCE=${PROJECT_SOURCE_DIR}
+           -D WORK=${CMAKE_CURRENT_BINARY_DIR}/consumer -D CXX=${CMAKE_CXX_COMPILER} -D BUILD_TYPE=${CMAKE_BUILD_TYPE}
+           -D CXX_FLAGS=${flags} -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/run.cmake)
+  set_tests_properties(consumer PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
+endif()
+
+# It exits with 1 unless all eight modes are covered.
+if(TARGET example_ring)
+  add_test(NAME examples/ring COMMAND example_ring)
+  set_tests_properties(examples/ring PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
+endif()
