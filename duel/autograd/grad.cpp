@@ -31,7 +31,7 @@ class Walk {
   }
 
   void run(const Variable& y, Variable grad_output, bool consume) {
-    if (order_.empty() || !visits_[order_.back().get()].leads_to_x) return;
+    if (order_.empty()) return;
     visits_[y.node().get()].grad = std::move(grad_output);
     for (; !order_.empty(); order_.pop_back()) {  // falling ids: every user of a node comes before it
       Node& node = *order_.back();

@@ -20,7 +20,7 @@ struct GradOptions {
 Variables grad(const Variable& y, const Variables& xs, const GradOptions& options = {});
 
 /// The same, but frees what was saved for the gradient as the walk passes (unless `create_graph`): using that part of
-/// the graph again throws.
+/// the graph again throws. A temporary is taken the same way: `grad(sum(h), {x})` frees what lies behind h.
 Variables grad(Variable&& y, const Variables& xs, const GradOptions& options = {});
 
 }  // namespace duel

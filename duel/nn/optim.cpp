@@ -91,15 +91,19 @@ void Adam::update(std::size_t i, const Tensor& param, const Tensor& grad) {
 }
 
 SgdOptions Sgd::check_options(const SgdOptions& o) {
-  check(o.momentum >= 0 && o.momentum <= 1 && o.weight_decay >= 0, "Sgd",
-        "momentum must lie in [0, 1] and weight decay not be negative, got ", o.momentum, " and ", o.weight_decay);
+  check(o.momentum >= 0 && o.momentum <= 1 && o.dampening >= 0 && o.dampening <= 1 && o.weight_decay >= 0, "Sgd",
+        "momentum and dampening must lie in [0, 1] and weight decay not be negative, got ", o.momentum, ", ",
+        o.dampening, " and ", o.weight_decay);
   return o;
 }
 
 void Sgd::update(std::size_t i, const Tensor& param, const Tensor& grad) {
   backend(param.device())
       .sgd(param, grad, momentum_ ? (*momentum_)[i] : Tensor(),
-           {.rate = lr(), .momentum = options_.momentum, .weight_decay = options_.weight_decay});
+           {.rate = lr(),
+            .momentum = options_.momentum,
+            .weight_decay = options_.weight_decay,
+            .gradient_share = steps() == 1 ? 1 : 1 - options_.dampening});
 }
 
 RmsPropOptions RmsProp::check_options(const RmsPropOptions& o) {

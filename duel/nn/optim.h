@@ -88,7 +88,7 @@ class AdamW : public Adam {
 };
 
 struct SgdOptions {
-  double lr = 1e-3, momentum = 0, weight_decay = 0;
+  double lr = 1e-3, momentum = 0, dampening = 0, weight_decay = 0;
 };
 
 class Sgd : public Optimizer {

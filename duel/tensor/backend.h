@@ -36,7 +36,7 @@ struct AdamStep {
 
 struct SgdStep {
   double rate, momentum = 0, weight_decay = 0;
-  double gradient_share = 1;  ///< of the gradient in the momentum buffer: 1 in the first step and without dampening
+  double gradient_share = 1;  ///< of the gradient in the momentum buffer: 1 - dampening, and 1 in the first step
 };
 
 struct RmsPropStep {

@@ -153,6 +153,7 @@ def optimizers():
     cases = {
         "sgd": (torch.optim.SGD, dict(lr=0.1)),
         "sgd_momentum": (torch.optim.SGD, dict(lr=0.05, momentum=0.9)),
+        "sgd_dampening": (torch.optim.SGD, dict(lr=0.05, momentum=0.9, dampening=0.3)),
         "sgd_weight_decay": (torch.optim.SGD, dict(lr=0.05, momentum=0.5, weight_decay=0.1)),
         "rmsprop": (torch.optim.RMSprop, dict(lr=0.01)),
         "rmsprop_weight_decay": (torch.optim.RMSprop, dict(lr=0.02, alpha=0.9, eps=1e-3, weight_decay=0.1)),

@@ -52,6 +52,8 @@ const std::vector<std::pair<const char*, Make>>& optimizers() {
   static const std::vector<std::pair<const char*, Make>> all{
       {"sgd", [](auto& m) { return std::make_unique<Sgd>(m, SgdOptions{.lr = 0.1}); }},
       {"sgd_momentum", [](auto& m) { return std::make_unique<Sgd>(m, SgdOptions{.lr = 0.05, .momentum = 0.9}); }},
+      {"sgd_dampening",
+       [](auto& m) { return std::make_unique<Sgd>(m, SgdOptions{.lr = 0.05, .momentum = 0.9, .dampening = 0.3}); }},
       {"sgd_weight_decay",
        [](auto& m) { return std::make_unique<Sgd>(m, SgdOptions{.lr = 0.05, .momentum = 0.5, .weight_decay = 0.1}); }},
       {"rmsprop", [](auto& m) { return std::make_unique<RmsProp>(m, RmsPropOptions{.lr = 0.01}); }},
