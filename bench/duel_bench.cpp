@@ -175,33 +175,53 @@ Arguments parse(int argc, char** argv) {
   return a;
 }
 
-void run(const Arguments& arguments) {
-  const double peak = cpu::peak_gflops();
+void print(const std::vector<Result>& results, double peak) {
   std::cout << "cpu, " << name_of(isa()) << ", " << num_threads() << " threads, peak " << std::fixed
             << std::setprecision(0) << peak << " GFLOP/s\n"
-            << std::left << std::setw(44) << ""
+            << std::setw(44) << ""
             << "   median ms    best ms  GFLOP/s  of peak\n";
+  for (const Result& r : results) {
+    std::cout << std::left << std::setw(44) << r.name << std::right << std::setprecision(3) << std::setw(12)
+              << r.median() * 1e3 << std::setw(11) << r.seconds.front() * 1e3;
+    if (r.gflop > 0)
+      std::cout << std::setprecision(0) << std::setw(9) << r.gflop / r.median() << std::setw(8)
+                << 100 * r.gflop / r.median() / peak << '%';
+    std::cout << '\n';
+  }
+}
+
+nlohmann::json to_json(const std::vector<Result>& results, double peak) {
   nlohmann::json rows = nlohmann::json::array();
+  for (const Result& r : results) {
+    nlohmann::json row{{"name", r.name},
+                       {"median_ms", r.median() * 1e3},
+                       {"best_ms", r.seconds.front() * 1e3},
+                       {"runs", r.seconds.size()}};
+    if (r.gflop > 0) {
+      const double rate = r.gflop / r.median();
+      row.update({{"gflop", r.gflop}, {"gflops", rate}, {"fraction_of_peak", rate / peak}});
+    }
+    rows.push_back(row);
+  }
+  return {{"isa", name_of(isa())}, {"threads", num_threads()}, {"peak_gflops", peak}, {"results", rows}};
+}
+
+void run(const Arguments& arguments) {
+  double peak = 0;
+  std::vector<Result> results;
   const Add add = [&](const std::string& name, double gflop, const std::function<void()>& f) {
     if (name.find(arguments.only) == std::string::npos) return;
-    const Result r = measure(name, gflop, arguments.repeat, f);
-    const double rate = gflop / r.median();
-    std::cout << std::left << std::setw(44) << name << std::right << std::setprecision(3) << std::setw(12)
-              << r.median() * 1e3 << std::setw(11) << r.seconds.front() * 1e3;
-    if (gflop > 0)
-      std::cout << std::setprecision(0) << std::setw(9) << rate << std::setw(8) << 100 * rate / peak << '%';
-    std::cout << std::endl;
-    nlohmann::json row{{"name", name}, {"median_ms", r.median() * 1e3}, {"best_ms", r.seconds.front() * 1e3}};
-    if (gflop > 0) row.update({{"gflop", gflop}, {"gflops", rate}, {"fraction_of_peak", rate / peak}});
-    rows.push_back(row);
+    peak = std::max(peak, cpu::peak_gflops());  // the machine may be faster at one moment than at another
+    results.push_back(measure(name, gflop, arguments.repeat, f));
   };
   add_operations(add);
   add_step(arguments, add);
+  check(!results.empty(), "duel_bench", "nothing is called '", arguments.only, "'");
+  peak = std::max(peak, cpu::peak_gflops());
+  print(results, peak);
   if (arguments.json.empty()) return;
   std::ofstream out(arguments.json);
-  out << nlohmann::json{{"isa", name_of(isa())}, {"threads", num_threads()}, {"peak_gflops", peak}, {"results", rows}}
-             .dump(1)
-      << '\n';
+  out << to_json(results, peak).dump(1) << '\n';
   check(out.good(), "duel_bench", "cannot write ", arguments.json);
 }
 

@@ -147,7 +147,7 @@ int train(const TrainLine& line) {
   if (!line.from_checkpoint.empty() && !line.restore) throw UsageError("--from-checkpoint needs --restore");
   RunDirectory run(line.run);
   const Start start = choose(line, run);
-  if (start != Start::fresh) run.acquire();
+  if (start != Start::fresh) run.acquire();  // before it is read: nobody may be changing it
   const TrainOptions options = resolve_line(line, run, start);
   const Device device = options.device == "cuda" ? Device::cuda : Device::cpu;
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));

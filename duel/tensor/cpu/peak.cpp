@@ -24,11 +24,11 @@ const PeakProbe& probe() {
 
 double peak_gflops() {
   using Clock = std::chrono::steady_clock;
-  constexpr std::int64_t kRounds = 200'000;
+  constexpr std::int64_t kRounds = 1'000'000;
   const PeakProbe& p = probe();
   const int threads = num_threads();
   double best = 0;
-  for (int attempt = 0; attempt < 8; ++attempt) {
+  for (int attempt = 0; attempt < 10; ++attempt) {
     const Clock::time_point start = Clock::now();
     parallel_for(threads, 1,
                  [&](std::int64_t, std::int64_t) { [[maybe_unused]] volatile float sink = p.run(kRounds); });

@@ -3,8 +3,8 @@
 
 namespace duel::cpu {
 
-/// float32 multiply-add peak in GFLOP/s with the instruction set in use, on num_threads() threads: the best of a few
-/// short runs, about 20 ms in all.
+/// float32 multiply-add peak in GFLOP/s with the instruction set in use, on num_threads() threads: the best of a
+/// few short runs, some 30 ms in all.
 double peak_gflops();
 
 }  // namespace duel::cpu
