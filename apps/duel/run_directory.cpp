@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string_view>
 #include <system_error>
+#include <thread>
 
 #include <fmt/format.h>
 
@@ -55,6 +57,17 @@ void remove_if_empty(const fs::path& folder) {
   if (fs::is_directory(fs::symlink_status(folder)) && fs::is_empty(folder)) fs::remove(folder);
 }
 
+// Locks for this process; false if another one holds it. That is given a moment: a process just killed needs one to
+// die.
+bool lock(int descriptor) {
+  for (int attempt = 0; attempt < 10; ++attempt) {
+    // Some network mounts know no locks: then there is none.
+    if (::flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return true;
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  return false;
+}
+
 bool is_configuration(const fs::path& file) {
   if (!fs::is_regular_file(file)) return false;
   try {
@@ -95,8 +108,7 @@ void RunDirectory::acquire() {
   check(!error, "train", "the folder ", folder_, " can't be made: ", error.message());
   lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   check(lock_ >= 0, "train", "the folder ", folder_, " can't be opened: ", reason(errno));
-  // Some network mounts know no locks: then there is none.
-  const bool taken = ::flock(lock_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  const bool taken = !lock(lock_);
   check(!taken, "train", "another process is training in ", folder_,
         "; wait for it, stop it, or choose another folder");
   check(::access(folder_.c_str(), W_OK | X_OK) == 0, "train", "nothing can be written in ", folder_, ": ",
