@@ -9,6 +9,7 @@
 #include "duel/nn/layers.h"
 #include "duel/nn/sequential.h"
 #include "tests/golden/nn.h"
+#include "tests/support/tolerances.h"
 
 using namespace duel;
 using namespace duel::testing;
@@ -61,7 +62,7 @@ TEST_CASE("a linear critic: GP = (|w| - c)^2 with gradient 2 (|w| - c) w / |w|, 
       Rng rng(1);
       const Variable gp = gradient_penalty(critic, real, fake, rng, {.at = at, .centre = centre});
       const double excess = critic.norm() - centre;
-      CHECK(gp.item() == doctest::Approx(excess * excess).epsilon(1e-12));
+      CHECK(gp.item() == doctest::Approx(excess * excess).epsilon(tolerance::kClosedForm));
       CHECK(gp.shape() == Shape{});
       const Tensor wanted = (2 * excess / critic.norm() * critic.w).value();
       CHECK(difference(grad(gp, {critic.w})[0].value(), wanted) <= tolerance::kFused);
@@ -73,7 +74,7 @@ TEST_CASE("a linear critic: R1 = R2 = gamma / 2 |w|^2 with gradient gamma w") {
   const Tensor pictures = numbers({4, 1, 2, 3}, 2);
   for (const auto penalty : {r1_penalty, r2_penalty}) {
     const Variable value = penalty(critic, pictures, 3);
-    CHECK(value.item() == doctest::Approx(1.5 * critic.norm() * critic.norm()).epsilon(1e-12));
+    CHECK(value.item() == doctest::Approx(1.5 * critic.norm() * critic.norm()).epsilon(tolerance::kClosedForm));
     CHECK(difference(grad(value, {critic.w})[0].value(), (3 * critic.w).value()) <= tolerance::kFused);
   }
   CHECK(zero_centred_penalty(critic, pictures).item() == doctest::Approx(critic.norm() * critic.norm()));

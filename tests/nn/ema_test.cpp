@@ -7,6 +7,7 @@
 
 #include "duel/nn/layers.h"
 #include "tests/golden/nn.h"
+#include "tests/support/tolerances.h"
 
 using namespace duel;
 using namespace duel::testing;
@@ -26,7 +27,8 @@ TEST_CASE("towards a constant target it goes 1 - d^n of the way in n steps") {
     Tensor(source.weight.value()).fill_(3);
     for (int n = 1; n <= 20; ++n) {
       ema.update(source, n - 1);
-      CHECK(weight_of(ema.model) == doctest::Approx(1 + 2 * (1 - std::pow(decay, n))).epsilon(1e-5));
+      CHECK(weight_of(ema.model) ==
+            doctest::Approx(1 + 2 * (1 - std::pow(decay, n))).epsilon(tolerance::kClosedFormSingle));
     }
     CHECK(difference(ema.model.bias.value(), Tensor::zeros({3})) == 0);
   }

@@ -6,6 +6,16 @@ namespace duel::tolerance {
 
 /// Finite differences against grad(), float64, at order 1, 2 and 3.
 constexpr double kGradcheck[] = {1e-6, 1e-5, 1e-4};
+/// A few roundings: a kernel against naive loops in double precision.
+constexpr double kRoundingsSingle = 2e-6;
+constexpr double kRoundings = 4e-15;
+/// Sums of up to 1e7 elements, accumulated in double; a variance of data with a mean 1e4 times its deviation.
+constexpr double kSumSingle = 1e-7;
+constexpr double kSum = 1e-13;
+constexpr double kShiftedVarianceSingle = 1e-6;
+/// Closed forms computed in float64, and in float32.
+constexpr double kClosedForm = 1e-12;
+constexpr double kClosedFormSingle = 1e-5;
 /// The naive loops of the tests against the kernels, float64: other orders of summation.
 constexpr double kReference = 1e-12;
 /// <A x, y> against <x, A' y>.

@@ -11,6 +11,7 @@
 
 #include "duel/tensor/backend.h"
 #include "duel/tensor/thread_pool.h"
+#include "tests/support/tolerances.h"
 
 namespace duel::testing {
 
@@ -114,6 +115,8 @@ inline double distance(const std::vector<double>& a, const std::vector<double>& 
 }
 
 /// A few roundings.
-inline double roundings(DType dtype) { return dtype == DType::float32 ? 2e-6 : 4e-15; }
+inline double roundings(DType dtype) {
+  return dtype == DType::float32 ? tolerance::kRoundingsSingle : tolerance::kRoundings;
+}
 
 }  // namespace duel::testing
