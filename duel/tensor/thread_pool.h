@@ -9,7 +9,7 @@ namespace duel {
 
 /// Threads that `parallel_for` uses, the caller included. Default: the processors this process may run on.
 int num_threads();
-/// 1 or more. Not to be called while a `parallel_for` runs.
+/// 1 or more; throws if the system gives no more threads. Not to be called while a `parallel_for` runs.
 void set_num_threads(int n);
 
 namespace detail {
