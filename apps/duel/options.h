@@ -98,6 +98,10 @@ void describe(TrainOptions& o, F&& f) {
   f(OptionInfo{"Training", "d_lr", "learning rate of the discriminator", numbers, rate}, game.discriminator.lr);
   f(OptionInfo{"Training", "beta1", "Adam's decay of the mean gradient", numbers, beta}, o.beta1);
   f(OptionInfo{"Training", "beta2", "Adam's decay of the mean squared gradient", numbers, beta}, o.beta2);
+  f(
+      OptionInfo{
+          "Training", "clip", "limit of the discriminator's weights, for the loss wgan; 0: none", numbers, {0, 1e6}},
+      game.clip);
   f(OptionInfo{"Training", "d_steps", "discriminator updates per step", numbers, {1, 1000}}, game.d_steps);
   f(OptionInfo{"Training", "r1_gamma", "weight of the R1 penalty; 0: none", numbers, {0, 1e6}}, game.r1_gamma);
   f(OptionInfo{"Training", "r1_interval", "steps between two R1 penalties", numbers, positive}, game.r1_interval);

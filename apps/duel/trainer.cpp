@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 
 #include "duel/gan/media/idx.h"
 #include "duel/gan/media/png.h"
@@ -84,6 +85,7 @@ Trainer::End Trainer::train(const RunDirectory& run, const InterruptGuard& inter
     if (last || stop) progress.finish();
     if (stop && !last) return End::interrupted;
   }
+  if (!std::filesystem::exists(run.samples(step()))) sample(run);  // a run that had nothing left to do
   return End::complete;
 }
 
@@ -94,7 +96,7 @@ void Trainer::log(MetricsLog& metrics, const ConditionalGame::Losses& losses, do
   Json line = {
       {"step", step()},        {"epoch", epoch},       {"d_loss", losses.discriminator}, {"g_loss", losses.generator},
       {"d_real", losses.real}, {"d_fake", losses.fake}};
-  if (options_.game.r1_gamma > 0 && (step() - 1) % options_.game.r1_interval == 0) line["r1"] = losses.r1;
+  if (options_.game.r1_gamma > 0) line["r1"] = losses.r1;
   line["images_per_second"] = to_tenths(images_per_second);
   metrics.write(line);
 }

@@ -192,6 +192,16 @@ TEST_CASE("each network's update leaves the other alone, and the average follows
     CHECK(std::find(changed.begin(), changed.end(), name) != changed.end());
 }
 
+TEST_CASE("clipping keeps the critic's weights within the limit") {
+  Options options = small("wgan");
+  options.clip = 0.01;
+  ConditionalGame game(options);
+  Batches data = noise_pictures();
+  game.step(data);
+  for (const Variable& p : parameters(game.discriminator()))
+    for (const double w : doubles(p.value())) CHECK(std::abs(w) <= static_cast<double>(0.01f));
+}
+
 TEST_CASE("a step gives back all the memory it took") {
   Options options = small();
   options.r1_gamma = 1;
@@ -270,6 +280,8 @@ TEST_CASE("data and options that do not fit are refused") {
   };
   CHECK(error_with([](Options& o) { o.loss = "gan"; }).find("use 'vanilla'") != std::string::npos);
   CHECK(error_with([](Options& o) { o.loss = "hing"; }).find("known: gan") != std::string::npos);
+  CHECK(error_with([](Options& o) { o.loss = "wgan"; }).find("limit the discriminator's weights") != std::string::npos);
+  CHECK_FALSE(error_with([](Options& o) { o.clip = -1; }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.d_steps = 0; }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.r1_interval = 0; }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.r1_gamma = -1; }).empty());

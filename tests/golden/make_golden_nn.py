@@ -303,7 +303,7 @@ def game(loss, r1_gamma=0.0, r1_interval=1, d_steps=1):
     order = [i for epoch in range(5) for i in Rng(8, epoch).split().permutation(40)]
     batches = iter(torch.tensor(order).reshape(-1, 8))
 
-    rng, rows = Rng(9), []
+    rng, rows, last_r1 = Rng(9), [], torch.zeros(())
     for step in range(10):
         for _ in range(d_steps):
             rows_of_batch = next(batches)
@@ -314,7 +314,7 @@ def game(loss, r1_gamma=0.0, r1_interval=1, d_steps=1):
             d, r1 = d_loss(on_real, on_fake), torch.zeros(())
             if r1_gamma > 0 and step % r1_interval == 0:
                 (g,) = torch.autograd.grad(on_real.sum(), [x], create_graph=True)
-                r1 = 0.5 * r1_gamma * g.square().sum([1, 2, 3]).mean()
+                r1 = last_r1 = 0.5 * r1_gamma * g.square().sum([1, 2, 3]).mean()
             d_optimizer.zero_grad()
             (d + r1_interval * r1).backward()
             d_optimizer.step()
@@ -329,7 +329,7 @@ def game(loss, r1_gamma=0.0, r1_interval=1, d_steps=1):
             for a, b in zip(average.buffers(), generator.buffers()):
                 a.copy_(b)
         rows.append(torch.stack([(d + r1_interval * r1).detach(), g.detach(), on_real.mean().detach(),
-                                 on_fake.mean().detach(), r1.detach()]))
+                                 on_fake.mean().detach(), last_r1.detach()]))
     sample = average.eval()(Rng(10).normal((3, o["latent"])), torch.tensor([0, 1, 2]))
     return {"curve": torch.stack(rows), "sample": sample, "generator": [n for n, _ in sorted(generator.named_parameters())],
             "discriminator": [n for n, _ in sorted(discriminator.named_parameters())]}

@@ -39,8 +39,12 @@ ConditionalGame::ConditionalGame(const Options& o)
   check(o.loss != "gan", "ConditionalGame",
         "the loss 'gan' is for probabilities, this discriminator gives logits: use "
         "'vanilla'");
-  check(o.d_steps >= 1 && o.r1_interval >= 1 && o.r1_gamma >= 0, "ConditionalGame",
-        "d_steps and r1_interval must be at least 1, r1_gamma not negative");
+  check(o.d_steps >= 1 && o.r1_interval >= 1 && o.r1_gamma >= 0 && o.clip >= 0, "ConditionalGame",
+        "d_steps and r1_interval must be at least 1, r1_gamma and clip not negative");
+  check(
+      o.loss != "wgan" || o.clip > 0 || o.r1_gamma > 0, "ConditionalGame",
+      "the loss 'wgan' has no bound by itself: limit the discriminator's weights with clip (0.01 in the paper), or its "
+      "gradient with r1_gamma");
 }
 
 ConditionalGame::Losses ConditionalGame::step(Batches& data) {
@@ -70,11 +74,13 @@ double ConditionalGame::update_discriminator(const Batch& batch, Losses& losses)
   Variable loss = loss_->discriminator(on_real, on_fake);
   if (options_.r1_gamma > 0 && steps_ % options_.r1_interval == 0) {
     const Variable r1 = r1_penalty(critic, real, options_.r1_gamma);
-    losses.r1 = r1.item();
+    r1_ = r1.item();
     loss = loss + static_cast<double>(options_.r1_interval) * r1;
   }
+  losses.r1 = r1_;
   const double value = finite(loss, "discriminator", steps_);
   discriminator_optimizer_.step(grad(std::move(loss), discriminator_optimizer_.parameters()));
+  if (options_.clip > 0) clip_weights(discriminator_optimizer_.parameters(), options_.clip);
   return value;
 }
 
@@ -103,6 +109,7 @@ StateDict ConditionalGame::state() {
   add("discriminator_optimizer", state_dict(discriminator_optimizer_));
   all["rng"] =
       Tensor::from({std::bit_cast<std::int64_t>(rng_.seed()), std::bit_cast<std::int64_t>(rng_.counter())}, {2});
+  all["r1"] = Tensor::from({r1_}, {});
   all["step"] = Tensor::from({steps_}, {});
   return all;
 }
@@ -112,6 +119,7 @@ void ConditionalGame::load_state(const StateDict& given) {
   duel::load_state(own, given, "the checkpoint");
   const std::vector<std::int64_t> rng = own["rng"].to_vector<std::int64_t>();
   rng_ = Rng(std::bit_cast<std::uint64_t>(rng[0]), std::bit_cast<std::uint64_t>(rng[1]));
+  r1_ = own["r1"].item();
   steps_ = own["step"].data<std::int64_t>()[0];
 }
 

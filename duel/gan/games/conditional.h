@@ -18,6 +18,7 @@ struct ConditionalGameOptions {
   AdamOptions discriminator{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
   double r1_gamma = 0;           ///< weight of the R1 penalty; 0 turns it off
   std::int64_t r1_interval = 1;  ///< steps between two penalties, each weighted by the interval (lazy regularisation)
+  double clip = 0;               ///< limit of the discriminator's weights after each update; 0: none
   std::int64_t d_steps = 1;      ///< discriminator updates per generator update
   double ema_decay = 0.998;
   std::int64_t ema_start = 0;
@@ -35,7 +36,7 @@ class ConditionalGame {
   struct Losses {
     double discriminator = 0, generator = 0;
     double real = 0, fake = 0;  ///< mean logits of the last discriminator update
-    double r1 = 0;              ///< the penalty as last computed, without interval weight
+    double r1 = 0;              ///< the R1 penalty as last computed, without the interval's weight; 0 before
   };
 
   /// One step: `d_steps` updates of the discriminator, each on a batch of its own, then one of the generator and its
@@ -69,6 +70,7 @@ class ConditionalGame {
   Adam generator_optimizer_, discriminator_optimizer_;
   Ema<ConditionalDcganGenerator> ema_;
   std::int64_t steps_ = 0;
+  double r1_ = 0;
 };
 
 }  // namespace duel
