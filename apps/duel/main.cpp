@@ -1,9 +1,12 @@
 // duel: trains generative adversarial networks and draws with them.
 //
-// Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted by the user. Every error is one line on the
+// Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 interrupted by the user. Every error is one message on the
 // standard error that begins with "duel: error:".
+#include <fcntl.h>
+
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <new>
 #include <string>
 #include <vector>
@@ -60,9 +63,17 @@ int run(int argc, char** argv) {
   throw UsageError("which command: train, sample, info or config? See duel --help");
 }
 
-int report(const char* message, int code) {
-  fmt::print(stderr, "duel: error: {}\n", message);
+// Must not throw: what fails here is not told.
+int report(const char* message, int code) noexcept {
+  std::fflush(stdout);  // what was said before comes first
+  std::fprintf(stderr, "duel: error: %s\n", message);
   return code;
+}
+
+// A file that is opened next must not become the standard output of somebody who closed his.
+void open_standard_descriptors() {
+  for (int fd = 0; fd <= 2; ++fd)
+    if (::fcntl(fd, F_GETFD) < 0 && ::open("/dev/null", O_RDWR) < 0) std::_Exit(1);
 }
 
 // As run, but nothing gets out.
@@ -87,5 +98,6 @@ int guarded(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of the write, not the end of the process
+  duel::app::open_standard_descriptors();
   return duel::app::guarded(argc, argv);
 }

@@ -107,12 +107,12 @@ void RunDirectory::acquire() {
   fs::create_directories(folder_, error);
   check(!error, "train", "the folder ", folder_, " can't be made: ", error.message());
   lock_ = ::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  check(lock_ >= 0, "train", "the folder ", folder_, " can't be opened: ", reason(errno));
+  if (lock_ < 0) fail("train", "the folder ", folder_, " can't be opened: ", reason(errno));
   const bool taken = !lock(lock_);
   check(!taken, "train", "another process is training in ", folder_,
         "; wait for it, stop it, or choose another folder");
-  check(::access(folder_.c_str(), W_OK | X_OK) == 0, "train", "nothing can be written in ", folder_, ": ",
-        reason(errno));
+  if (::access(folder_.c_str(), W_OK | X_OK) != 0)
+    fail("train", "nothing can be written in ", folder_, ": ", reason(errno));
 }
 
 void RunDirectory::prepare() const {

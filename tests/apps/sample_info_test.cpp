@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "duel/gan/media/png.h"
+#include "duel/nn/atomic_file.h"
 #include "tests/apps/program.h"
 
 using namespace duel::testing;
@@ -37,6 +38,16 @@ TEST_CASE("samples come as a grid and one by one, classes in turn") {
 
   REQUIRE(run({"sample", "--run", t.run_folder("r").string(), "--num-samples", "1"}).code == 0);
   CHECK(fs::exists(t.run_folder("r") / "drawn" / "00000-class-0.png"));
+}
+
+TEST_CASE("a second call replaces what the first one drew, and nothing else") {
+  Trained t;
+  REQUIRE(run(t.sample("out", {"--num-samples", "5", "--class", "7"})).code == 0);
+  duel::atomic_write(t.folder / "out" / "mine.png", "kept");
+  REQUIRE(run(t.sample("out", {"--num-samples", "2"})).code == 0);
+  CHECK_FALSE(fs::exists(t.folder / "out" / "00004-class-7.png"));
+  CHECK(fs::exists(t.folder / "out" / "00001-class-1.png"));
+  CHECK(fs::exists(t.folder / "out" / "mine.png"));
 }
 
 TEST_CASE("one class, by number or name, from any checkpoint") {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <regex>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -67,10 +68,25 @@ Tensor draw(ConditionalDcganGenerator& generator, const Tensor& labels, std::uin
   return all;
 }
 
+// Whether sample gives files this name: "grid.png", "00012-class-3.png".
+bool is_drawing(const std::string& name) {
+  static const std::regex single("[0-9]{5,}-class-[0-9]+\\.png");
+  return name == "grid.png" || std::regex_match(name, single);
+}
+
+// What an earlier call drew here would pass for pictures of this one.
+void remove_drawings(const fs::path& folder) {
+  std::vector<fs::path> found;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder))
+    if (is_drawing(entry.path().filename().string())) found.push_back(entry.path());
+  for (const fs::path& file : found) fs::remove(file);
+}
+
 void write_pictures(const fs::path& folder, const Tensor& pictures, const Tensor& labels, std::int64_t columns) {
   std::error_code error;
   fs::create_directories(folder, error);
   check(!error, "sample", "the folder ", folder, " can't be made: ", error.message());
+  remove_drawings(folder);
   write_png(folder / "grid.png", picture_grid(pictures, columns));
   const std::vector<std::int64_t> classes = labels.to_vector<std::int64_t>();
   for (std::int64_t i = 0; i < pictures.size(0); ++i)
@@ -117,7 +133,9 @@ Command sample_command(CLI::App& program) {
   app->add_option("--class", line->label, "number or name of the only class to draw; default: all in turn")
       ->type_name("CLASS");
   app->add_option("--seed", line->seed, "of the noise")->capture_default_str()->type_name("N");
-  app->add_option("--out", line->out, "where to; default: drawn in the run's folder, or here")->type_name("FOLDER");
+  app->add_option("--out", line->out,
+                  "where to, replacing what was drawn there before; default: drawn in the run's folder, or here")
+      ->type_name("FOLDER");
   return {app, [line] { return sample(*line); }};
 }
 
