@@ -15,6 +15,8 @@ function(duel_add_simd target)
     target_include_directories(duel_simd_${set} PRIVATE ${PROJECT_SOURCE_DIR})
     # Only what the loops need of fast arithmetic: no errno, no traps. Infinities and NaNs stay what they are.
     target_compile_options(duel_simd_${set} PRIVATE ${flags_${set}} -fno-math-errno -fno-trapping-math)
+    # Unoptimised, std::exp(float) and the like would be shared functions, which the linker takes from any of the sets.
+    target_compile_options(duel_simd_${set} PRIVATE $<$<NOT:$<CONFIG:Release,RelWithDebInfo,MinSizeRel>>:-O2>)
     target_compile_definitions(duel_simd_${set} PRIVATE DUEL_SIMD_NAMESPACE=simd_${set} Eigen=Eigen_${set})
     set_target_properties(duel_simd_${set} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     target_sources(${target} PRIVATE $<TARGET_OBJECTS:duel_simd_${set}>)

@@ -1,5 +1,7 @@
 #include "duel/autograd/conv2d.h"
 
+#include <algorithm>
+
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/shape_ops.h"
 
@@ -7,9 +9,12 @@ namespace duel {
 namespace {
 
 void check_geometry(const char* name, const Conv2dGeometry& g) {
-  check(g.stride.h >= 1 && g.stride.w >= 1 && g.dilation.h >= 1 && g.dilation.w >= 1, name,
-        "stride and dilation must be at least 1");
-  check(g.padding.h >= 0 && g.padding.w >= 0, name, "negative padding");
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;  // more is a mistake, and products of sizes stay in 64 bits
+  const auto within = [](Size2 s, std::int64_t least) {
+    return std::min(s.h, s.w) >= least && std::max(s.h, s.w) <= kMost;
+  };
+  check(within(g.stride, 1) && within(g.dilation, 1), name, "stride and dilation must be from 1 to ", kMost);
+  check(within(g.padding, 0), name, "the padding must be from 0 to ", kMost);
   check(g.groups >= 1, name, "needs at least one group, got ", g.groups);
 }
 
@@ -94,9 +99,9 @@ Variable conv2d_input_grad(const Variable& dy, const Variable& weight, Size2 siz
   check_geometry("conv2d_input_grad", g);
   check_operands("conv2d_input_grad", dy, weight, "gradient and weight");
   check_kernel("conv2d_input_grad", plane(weight));
-  check(dy.size(1) == weight.size(0) && output_size(size, plane(weight), g) == plane(dy), "conv2d_input_grad",
-        "gradient ", dy.value(), " does not come from an input of ", size.h, " x ", size.w, " and weight ",
-        weight.value());
+  check(dy.size(1) == weight.size(0) && dy.size(1) % g.groups == 0 && output_size(size, plane(weight), g) == plane(dy),
+        "conv2d_input_grad", "gradient ", dy.value(), " does not come from an input of ", size.h, " x ", size.w,
+        " and weight ", weight.value());
   Tensor dx = feature_map({dy.size(0), weight.size(1) * g.groups, size.h, size.w}, dy.value());
   backend(dx.device()).conv2d_input_grad(dy.value().channels_last(), weight.value().channels_last(), dx, g);
   return record("conv2d_input_grad", {dy, weight}, std::move(dx),

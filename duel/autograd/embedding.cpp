@@ -20,9 +20,10 @@ Variable embedding(const Variable& table, const Tensor& index) {
   const Tensor flat = index.reshape({-1});
   Tensor y = Tensor::empty({flat.numel(), table.size(1)}, table.value().options());
   backend(y.device()).gather_rows(table.value().row_major(), flat.row_major(), y);
-  return record(
-      "embedding", {table}, y.reshape(with_last(index.shape(), table.size(1))),
-      [index, count = table.size(0)](const Backward& b) -> Variables { return {scatter_add(b.grad, index, count)}; });
+  return record("embedding", {table}, y.reshape(with_last(index.shape(), table.size(1))),
+                [index = Saved(index), count = table.size(0)](const Backward& b) -> Variables {
+                  return {scatter_add(b.grad, index.get().value(), count)};
+                });
 }
 
 Variable scatter_add(const Variable& rows, const Tensor& index, std::int64_t count) {
@@ -34,8 +35,9 @@ Variable scatter_add(const Variable& rows, const Tensor& index, std::int64_t cou
   Tensor table = Tensor::zeros({count, rows.size(-1)}, rows.value().options());
   backend(table.device())
       .scatter_add_rows(rows.value().reshape({flat.numel(), rows.size(-1)}).row_major(), flat, table);
-  return record("scatter_add", {rows}, std::move(table),
-                [index](const Backward& b) -> Variables { return {embedding(b.grad, index)}; });
+  return record("scatter_add", {rows}, std::move(table), [index = Saved(index)](const Backward& b) -> Variables {
+    return {embedding(b.grad, index.get().value())};
+  });
 }
 
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {

@@ -120,22 +120,21 @@ Variable normalize_channels(const Variable& x, const Tensor& mean, const Tensor&
   check_input("normalize_channels", x, gain, bias);
   const Shape channels{x.size(1)};
   check(mean.shape() == channels && var.shape() == channels && mean.dtype() == x.dtype() && var.dtype() == x.dtype(),
-        "normalize_channels", "statistics ", mean, " and ", var,
-        " for input ", x.value());
+        "normalize_channels", "statistics ", mean, " and ", var, " for input ", x.value());
   const Tensor rstd = reciprocal_stddev(var, eps);
-  return record("normalize_channels", {x, gain, bias}, normalized(x, mean, rstd, gain, bias),
-                [x = Saved(x), gain = Saved(gain), bias = Saved(bias), mean, rstd](const Backward& b) -> Variables {
-                  const Variable scaled = b.grad * over_space(rstd, b.grad);
-                  Variables grads(3);
-                  if (b.needs(0)) grads[0] = scale_and_shift(scaled, gain.get(), {});
-                  if (b.needs(1)) {
-                    const Variable over_x = scaled * (x.get() - over_space(mean, x.get()));
-                    grads[1] = reshape(sum_to(over_x, over_space(gain.get(), over_x).shape()), gain.get().shape());
-                  }
-                  if (b.needs(2))
-                    grads[2] = reshape(sum_to(b.grad, over_space(bias.get(), b.grad).shape()), bias.get().shape());
-                  return grads;
-                });
+  return record(
+      "normalize_channels", {x, gain, bias}, normalized(x, mean, rstd, gain, bias),
+      [x = Saved(x), gain = Saved(gain), bias = Saved(bias), mean = Saved(mean), rstd](const Backward& b) -> Variables {
+        const Variable scaled = b.grad * over_space(rstd, b.grad);
+        Variables grads(3);
+        if (b.needs(0)) grads[0] = scale_and_shift(scaled, gain.get(), {});
+        if (b.needs(1)) {
+          const Variable over_x = scaled * (x.get() - over_space(mean.get(), x.get()));
+          grads[1] = reshape(sum_to(over_x, over_space(gain.get(), over_x).shape()), gain.get().shape());
+        }
+        if (b.needs(2)) grads[2] = reshape(sum_to(b.grad, over_space(bias.get(), b.grad).shape()), bias.get().shape());
+        return grads;
+      });
 }
 
 }  // namespace duel

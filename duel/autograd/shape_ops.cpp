@@ -58,11 +58,13 @@ Variable slice(const Variable& x, int d, std::int64_t start, std::int64_t end, s
 Variable slice_grad(const Variable& x, int d, std::int64_t size, std::int64_t start, std::int64_t step) {
   d = x.value().wrap_dim(d);
   const std::int64_t count = x.shape()[d];
-  check(size >= 0 && start >= 0 && step >= 1 && (count == 0 || start + (count - 1) * step < size), "slice_grad", x.value(),
-        " in steps of ", step, " from ", start, " does not lie within ", size, " elements of dimension ", d);
+  check(
+      size >= 0 && start >= 0 && step >= 1 && (count == 0 || (start < size && count - 1 <= (size - 1 - start) / step)),
+      "slice_grad", x.value(), " in steps of ", step, " from ", start, " does not lie within ", size,
+      " elements of dimension ", d);
   Shape shape = x.shape();
   shape[d] = size;
-  const std::int64_t end = std::min(size, start + count * step);
+  const std::int64_t end = count == 0 ? start : start + (count - 1) * step + 1;
   const Layout layout = x.value().is_channels_last() ? Layout::channels_last : Layout::row_major;
   Tensor y = Tensor::zeros(shape, {x.dtype(), x.value().device(), layout});
   backend(y.device()).copy(x.value(), y.slice(d, start, end, step));

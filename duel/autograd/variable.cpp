@@ -15,19 +15,20 @@ std::uint64_t next_id() {
 }
 
 // Deleting a node drops its inputs' last owners, which deletes those, and so on: for a chain of 100,000 operations that
-// recursion would overflow the stack. So nodes queue up and the outermost deletion works the queue off.
+// recursion would overflow the stack. So nodes queue up and the outermost deletion works the queue off. The queue is
+// its own: static variables are destroyed after all that is local to the thread.
 void delete_iteratively(Node* node) {
-  thread_local std::vector<Node*> queue;
-  thread_local bool working = false;
-  queue.push_back(node);
-  if (working) return;
-  working = true;
+  thread_local std::vector<Node*>* outermost = nullptr;
+  if (outermost) return outermost->push_back(node);
+  std::vector<Node*> queue;
+  outermost = &queue;
+  delete node;
   while (!queue.empty()) {
     Node* next = queue.back();
     queue.pop_back();
     delete next;
   }
-  working = false;
+  outermost = nullptr;
 }
 
 }  // namespace

@@ -11,42 +11,40 @@ namespace duel {
 template <class Model>
 class Ema {
  public:
-  Ema(Model& source, double decay, std::int64_t start = 0)
-      : model(clone(source)), decay_(decay), start_(start), average_(flatten_parameters(model)) {
+  Ema(Model& source, double decay, std::int64_t start = 0) : model(clone(source)), decay_(decay), start_(start) {
     check(decay >= 0 && decay <= 1, "Ema", "the decay must lie in [0, 1], got ", decay);
   }
 
   /// `step` counts from 0.
   void update(Model& source, std::int64_t step) {
-    const Tensor now = flatten_parameters(source);
-    if (step < start_) {
-      average_.copy_(now);
-    } else {
-      backend(now.device()).binary(BinaryOp::lerp, average_, now, average_, {1 - decay_});
-      average_.storage()->bump_version();
+    State from, to;
+    source.visit(from);
+    model.visit(to);
+    check(from.parameters.size() == to.parameters.size() && from.buffers.size() == to.buffers.size(), "Ema::update",
+          "the source has other parameters or buffers than the model that was averaged first");
+    for (std::size_t i = 0; i < to.parameters.size(); ++i) {
+      Tensor &average = to.parameters[i], &now = from.parameters[i];
+      if (step < start_) {
+        average.copy_(now);
+      } else {
+        backend(now.device()).binary(BinaryOp::lerp, average, now, average, {1 - decay_});
+        average.storage()->bump_version();
+      }
     }
-    copy_buffers(source);
+    for (std::size_t i = 0; i < to.buffers.size(); ++i) to.buffers[i].copy_(from.buffers[i]);
   }
 
   Model model;
 
  private:
-  struct Buffers : Visitor {
-    std::vector<Tensor> found;
-    void on_parameter(const std::string&, Variable&) override {}
-    void on_buffer(const std::string&, Tensor& b) override { found.push_back(b); }
+  struct State : Visitor {
+    std::vector<Tensor> parameters, buffers;
+    void on_parameter(const std::string&, Variable& p) override { parameters.push_back(p.value()); }
+    void on_buffer(const std::string&, Tensor& b) override { buffers.push_back(b); }
   };
-
-  void copy_buffers(Model& source) {
-    Buffers from, to;
-    source.visit(from);
-    model.visit(to);
-    for (std::size_t i = 0; i < from.found.size(); ++i) to.found[i].copy_(from.found[i]);
-  }
 
   double decay_;
   std::int64_t start_;
-  Tensor average_;
 };
 
 }  // namespace duel

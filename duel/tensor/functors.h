@@ -13,15 +13,17 @@
 
 namespace duel {
 
-#define DUEL_UNARY_OPS(X)                                                                                              \
-  X(affine)                                                                                                            \
-  X(abs) X(sign) X(exp) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(pow) X(clamp) X(relu) X(leaky_relu) \
+#define DUEL_UNARY_OPS(X)                                                                                       \
+  X(affine)                                                                                                     \
+  X(abs)                                                                                                        \
+  X(sign) X(exp) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(pow) X(clamp) X(relu) X(leaky_relu) \
       X(tanh) X(sigmoid) X(softplus) X(below)
 
-#define DUEL_BINARY_OPS(X)                                                                                \
-  X(add)                                                                                                  \
-  X(sub) X(mul) X(div) X(maximum) X(minimum) X(relu_grad) X(leaky_relu_grad) X(tanh_grad) X(sigmoid_grad) \
-      X(softplus_grad) X(clamp_grad) X(abs_grad) X(lerp)
+#define DUEL_BINARY_OPS(X)                                                                                          \
+  X(add)                                                                                                            \
+  X(sub)                                                                                                            \
+  X(mul) X(div) X(maximum) X(minimum) X(relu_grad) X(leaky_relu_grad) X(tanh_grad) X(sigmoid_grad) X(softplus_grad) \
+      X(clamp_grad) X(abs_grad) X(lerp)
 
 #define DUEL_ENUMERATE(name) name,
 enum class UnaryOp : std::uint8_t { DUEL_UNARY_OPS(DUEL_ENUMERATE) count };
@@ -39,7 +41,7 @@ namespace functors {
   DUEL_HD T name::apply(T x, [[maybe_unused]] T p, [[maybe_unused]] T q)
 
 DUEL_UNARY(affine) { return p * x + q; }
-DUEL_UNARY(abs) { return x < 0 ? -x : x; }
+DUEL_UNARY(abs) { return std::abs(x); }
 DUEL_UNARY(sign) { return x > 0 ? T(1) : x < 0 ? T(-1) : T(0); }
 DUEL_UNARY(exp) { return std::exp(x); }
 DUEL_UNARY(log) { return std::log(x); }
@@ -72,8 +74,8 @@ DUEL_BINARY(add) { return a + b; }
 DUEL_BINARY(sub) { return a - b; }
 DUEL_BINARY(mul) { return a * b; }
 DUEL_BINARY(div) { return a / b; }
-DUEL_BINARY(maximum) { return a > b ? a : b; }
-DUEL_BINARY(minimum) { return a < b ? a : b; }
+DUEL_BINARY(maximum) { return (a > b) | (a != a) ? a : b; }  // NaN if either is
+DUEL_BINARY(minimum) { return (a < b) | (a != a) ? a : b; }
 DUEL_BINARY(relu_grad) { return b > 0 ? a : T(0); }
 DUEL_BINARY(leaky_relu_grad) { return b > 0 ? a : p * a; }
 DUEL_BINARY(tanh_grad) { return a * (T(1) - b * b); }

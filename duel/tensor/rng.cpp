@@ -1,5 +1,6 @@
 #include "duel/tensor/rng.h"
 
+#include <algorithm>
 #include <numeric>
 #include <utility>
 
@@ -42,9 +43,9 @@ std::int64_t Rng::below(std::int64_t count) {
 }
 
 Tensor Rng::integers(const Shape& shape, std::int64_t count) {
-  std::vector<std::int64_t> values(static_cast<std::size_t>(shape.numel()));
-  for (std::int64_t& v : values) v = below(count);
-  return Tensor::from(values, shape);
+  Tensor t = Tensor::empty(shape, {.dtype = DType::int64});
+  std::generate_n(t.mutable_data<std::int64_t>(), t.numel(), [&] { return below(count); });
+  return t;
 }
 
 std::vector<std::int64_t> Rng::permutation(std::int64_t count) {

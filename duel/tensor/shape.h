@@ -1,6 +1,7 @@
 // Shape: the sizes (or strides) of a tensor's dimensions, held inline, and the broadcasting rule.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <initializer_list>
@@ -42,11 +43,18 @@ class Shape {
     values_[static_cast<std::size_t>(dims_++)] = v;
   }
 
-  /// Product of the sizes; 1 for no dimensions.
+  /// Product of the sizes; 1 for no dimensions. Throws when a size is negative or the product is beyond 64 bits, zeros
+  /// left out of it: strides are such products too.
   std::int64_t numel() const {
     std::int64_t n = 1;
-    for (std::int64_t v : *this) n *= v;
-    return n;
+    bool empty = false;
+    for (std::int64_t v : *this) {
+      check(v >= 0, "Tensor", "negative size in shape ", *this);
+      empty = empty || v == 0;
+      check(v == 0 || !__builtin_mul_overflow(n, v, &n), "Tensor", "the elements of shape ", *this,
+            " are too many for 64 bits");
+    }
+    return empty ? 0 : n;
   }
 
   friend bool operator==(const Shape& a, const Shape& b) {

@@ -61,10 +61,24 @@ Shape order_of(const Shape& strides) {
 }
 
 Tensor make(const Shape& shape, const Shape& strides, DType dtype, Device device) {
-  const std::int64_t n = shape.numel();
-  for (std::int64_t s : shape) check(s >= 0, "Tensor", "negative size in shape ", shape);
-  return Tensor(std::make_shared<Storage>(static_cast<std::size_t>(n) * size_of(dtype), device), shape, strides, 0,
-                dtype);
+  const auto n = static_cast<std::size_t>(shape.numel());
+  check(n <= PTRDIFF_MAX / size_of(dtype), "Tensor", "no memory has room for ", dtype, shape);
+  return Tensor(std::make_shared<Storage>(n * size_of(dtype), device), shape, strides, 0, dtype);
+}
+
+// Whether every element of such a view lies in `storage`.
+bool lies_within(const Storage& storage, const Shape& shape, const Shape& strides, std::int64_t offset, DType dtype) {
+  if (shape.numel() == 0) return true;
+  __int128 first = offset, last = offset;
+  for (int i = 0; i < shape.dim(); ++i) (strides[i] < 0 ? first : last) += __int128{shape[i] - 1} * strides[i];
+  return first >= 0 && last < static_cast<__int128>(storage.bytes() / size_of(dtype));
+}
+
+// Writing where elements share memory would leave it to chance which one stays.
+void check_distinct(const char* operation, const Tensor& t) {
+  for (int i = 0; i < t.dim(); ++i)
+    check(t.shape()[i] <= 1 || t.strides()[i] != 0, operation, "cannot write to ", t, ", whose dimension ", i,
+          " is broadcast: clone it first");
 }
 
 }  // namespace
@@ -75,7 +89,10 @@ Shape dense_strides(const Shape& shape, Layout layout) {
 
 Tensor::Tensor(std::shared_ptr<Storage> storage, Shape shape, Shape strides, std::int64_t offset, DType dtype)
     : storage_(std::move(storage)), shape_(shape), strides_(strides), offset_(offset), dtype_(dtype) {
+  check(storage_ != nullptr, "Tensor", "a view of an undefined tensor");
   check(shape.dim() == strides.dim(), "Tensor", "shape ", shape, " and strides ", strides, " differ in length");
+  check(lies_within(*storage_, shape, strides, offset, dtype), "Tensor", "a view ", shape, " with strides ", strides,
+        " from element ", offset, " on reaches beyond its storage of ", storage_->bytes(), " bytes");
 }
 
 Tensor Tensor::empty(const Shape& shape, TensorOptions o) {
@@ -160,8 +177,8 @@ Tensor Tensor::slice(int d, std::int64_t start, std::int64_t end, std::int64_t s
   check(start >= 0 && start <= end && end <= shape_[d] && step >= 1, "slice", "[", start, ":", end, ":", step,
         "] does not lie within dimension ", d, " of ", shape_);
   Shape shape = shape_, strides = strides_;
-  shape[d] = (end - start + step - 1) / step;
-  strides[d] *= step;
+  shape[d] = end == start ? 0 : (end - start - 1) / step + 1;
+  if (shape[d] > 1) strides[d] *= step;
   return Tensor(storage_, shape, strides, offset_ + start * strides_[d], dtype_);
 }
 
@@ -340,11 +357,13 @@ std::vector<T> Tensor::to_vector() const {
 }
 
 void Tensor::copy_(const Tensor& source) {
+  check_distinct("copy_", *this);
   backend(device()).copy(source.expand(shape_), *this);
   storage_->bump_version();
 }
 
 void Tensor::fill_(double value) {
+  check_distinct("fill_", *this);
   backend(device()).fill(*this, value);
   storage_->bump_version();
 }
