@@ -101,7 +101,7 @@ Variable conv2d_input_grad(const Variable& dy, const Variable& weight, Size2 siz
   check_kernel("conv2d_input_grad", plane(weight));
   check(dy.size(1) == weight.size(0) && dy.size(1) % g.groups == 0 && output_size(size, plane(weight), g) == plane(dy),
         "conv2d_input_grad", "gradient ", dy.value(), " does not come from an input of ", size.h, " x ", size.w,
-        " and weight ", weight.value());
+        " and weight ", weight.value(), " with ", g.groups, " groups");
   Tensor dx = feature_map({dy.size(0), weight.size(1) * g.groups, size.h, size.w}, dy.value());
   backend(dx.device()).conv2d_input_grad(dy.value().channels_last(), weight.value().channels_last(), dx, g);
   return record("conv2d_input_grad", {dy, weight}, std::move(dx),

@@ -52,8 +52,8 @@ Variable alias(const Variable& x) {
 }
 
 struct Fused {
-  Saved x, gain, bias;
-  Tensor mean, rstd;
+  Saved x, gain, bias, mean;  // the mean too: the caller may have it, in BatchMoments
+  Tensor rstd;
   double eps;
 
   // Second and further orders: differentiate the composite.
@@ -80,7 +80,7 @@ struct Fused {
     const Tensor dgain = Tensor::empty({v.size(0), v.size(1)}, v.value().options());
     const Tensor dbias = Tensor::empty_like(dgain);
     backend(dx.device())
-        .batch_norm_grad(v.value().channels_last(), b.grad.value().channels_last(), mean, rstd,
+        .batch_norm_grad(v.value().channels_last(), b.grad.value().channels_last(), mean.get().value(), rstd,
                          per_sample(gain.get(), v), dx, dgain, dbias);
     return {dx, b.needs(1) ? sum_to(dgain, gain.get().shape()) : Variable(),
             b.needs(2) ? sum_to(dbias, bias.get().shape()) : Variable()};
@@ -112,7 +112,7 @@ Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bia
   if (moments) *moments = {mean, var, count};
   const Tensor rstd = reciprocal_stddev(var, eps);
   return record("batch_norm", {x, gain, bias}, normalized(x, mean, rstd, gain, bias),
-                Fused{x, gain, bias, mean, rstd, eps});
+                Fused{x, gain, bias, Saved(mean), rstd, eps});
 }
 
 Variable normalize_channels(const Variable& x, const Tensor& mean, const Tensor& var, const Variable& gain,

@@ -13,17 +13,15 @@
 
 namespace duel {
 
+// clang-format off
 #define DUEL_UNARY_OPS(X)                                                                                       \
-  X(affine)                                                                                                     \
-  X(abs)                                                                                                        \
-  X(sign) X(exp) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(pow) X(clamp) X(relu) X(leaky_relu) \
-      X(tanh) X(sigmoid) X(softplus) X(below)
+  X(affine) X(abs) X(sign) X(exp) X(log) X(log1p) X(sqrt) X(rsqrt) X(square) X(reciprocal) X(pow) X(clamp)      \
+  X(relu) X(leaky_relu) X(tanh) X(sigmoid) X(softplus) X(below)
 
-#define DUEL_BINARY_OPS(X)                                                                                          \
-  X(add)                                                                                                            \
-  X(sub)                                                                                                            \
-  X(mul) X(div) X(maximum) X(minimum) X(relu_grad) X(leaky_relu_grad) X(tanh_grad) X(sigmoid_grad) X(softplus_grad) \
-      X(clamp_grad) X(abs_grad) X(lerp)
+#define DUEL_BINARY_OPS(X)                                                                                      \
+  X(add) X(sub) X(mul) X(div) X(maximum) X(minimum) X(relu_grad) X(leaky_relu_grad) X(tanh_grad) X(sigmoid_grad) \
+  X(softplus_grad) X(clamp_grad) X(abs_grad) X(lerp)
+// clang-format on
 
 #define DUEL_ENUMERATE(name) name,
 enum class UnaryOp : std::uint8_t { DUEL_UNARY_OPS(DUEL_ENUMERATE) count };

@@ -358,7 +358,8 @@ std::vector<T> Tensor::to_vector() const {
 
 void Tensor::copy_(const Tensor& source) {
   check_distinct("copy_", *this);
-  backend(device()).copy(source.expand(shape_), *this);
+  const Tensor from = source.storage_ == storage_ ? source.clone() : source;  // the two may overlap
+  backend(device()).copy(from.expand(shape_), *this);
   storage_->bump_version();
 }
 

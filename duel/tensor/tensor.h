@@ -141,7 +141,7 @@ class Tensor {
   std::vector<T> to_vector() const;
 
   // Writes in place; they bump the storage's version.
-  void copy_(const Tensor& source);  ///< broadcasts `source`, converts its dtype
+  void copy_(const Tensor& source);  ///< broadcasts `source`, converts its dtype; the two may overlap
   void fill_(double value);
 
   /// Dimension number with negatives counted from the end; throws when out of range.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "duel/nn/layers.h"
+#include "duel/nn/optim.h"
 #include "tests/golden/nn.h"
 #include "tests/support/tolerances.h"
 
@@ -97,4 +98,22 @@ TEST_CASE("decays outside [0, 1] are refused") {
   BatchNorm source(3);
   for (double decay : {-0.1, 1.1, std::nan("")})
     CHECK(error_of([&] { Ema<BatchNorm>(source, decay); }).find("must lie in [0, 1]") != std::string::npos);
+}
+
+TEST_CASE("an average of one part leaves the parameters of an optimiser of the whole where they are") {
+  struct Two {
+    BatchNorm first{3}, second{3};
+    void visit(Visitor& v) {
+      v.child("first", first);
+      v.child("second", second);
+    }
+  } model;
+  Sgd optimizer(model, {.lr = 1});
+  Ema<BatchNorm> ema(model.first, 0.5);
+  ema.update(model.first, 0);
+  Variables ones;
+  for (const Variable& p : optimizer.parameters()) ones.push_back(Tensor::full(p.shape(), 1));
+  optimizer.step(ones);
+  CHECK(weight_of(model.first) == 0);
+  CHECK(weight_of(model.second) == 0);
 }
