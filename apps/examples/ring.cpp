@@ -48,7 +48,7 @@ std::array<int, kModes> hits(const Tensor& samples) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   constexpr std::int64_t kLatent = 16, kBatch = 256, kSteps = 2000;
   constexpr double kRate = 2e-3;
   Rng rng(argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 1);
@@ -82,4 +82,7 @@ int main(int argc, char** argv) {
   std::cout << "of 2000 samples near the modes: " << covered << " of " << kModes << " modes covered, "
             << 100 * good / 2000 << "% of the samples good\n";
   return covered == kModes ? 0 : 1;
+} catch (const std::exception& e) {
+  std::cerr << "example_ring: " << e.what() << '\n';
+  return 1;
 }

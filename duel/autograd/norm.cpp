@@ -9,7 +9,8 @@
 namespace duel {
 namespace {
 
-void check_input(const char* name, const Variable& x, const Variable& gain, const Variable& bias) {
+void check_input(const char* name, const Variable& x, const Variable& gain, const Variable& bias, double eps) {
+  check(eps >= 0, name, "eps must not be negative, got ", eps);
   check(x.dim() >= 2 && is_floating(x.dtype()), name, "needs a float32 or float64 [N, C, ...], got ", x.value());
   for (const Variable& v : {gain, bias})
     check(!v.defined() ||
@@ -103,7 +104,7 @@ Tensor normalized(const Variable& x, const Tensor& mean, const Tensor& rstd, con
 }  // namespace
 
 Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, BatchMoments* moments) {
-  check_input("batch_norm", x, gain, bias);
+  check_input("batch_norm", x, gain, bias, eps);
   const std::int64_t count = x.size(1) == 0 ? 0 : x.numel() / x.size(1);
   check(count > 1, "batch_norm", "needs more than one element per channel in training, got ", x.value(),
         "; use a larger batch");
@@ -117,7 +118,7 @@ Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bia
 
 Variable normalize_channels(const Variable& x, const Tensor& mean, const Tensor& var, const Variable& gain,
                             const Variable& bias, double eps) {
-  check_input("normalize_channels", x, gain, bias);
+  check_input("normalize_channels", x, gain, bias, eps);
   const Shape channels{x.size(1)};
   check(mean.shape() == channels && var.shape() == channels && mean.dtype() == x.dtype() && var.dtype() == x.dtype(),
         "normalize_channels", "statistics ", mean, " and ", var, " for input ", x.value());

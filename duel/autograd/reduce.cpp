@@ -46,6 +46,7 @@ double count(const Variable& x, const Shape& dims) {
 }  // namespace
 
 Variable sum_to(const Variable& x, const Shape& shape) {
+  check(x.defined(), "sum_to", "the input is undefined");
   if (x.shape() == shape) return x;
   check(is_floating(x.dtype()), "sum_to", "needs float32 or float64, got ", x.value());
   Shape padded = Shape::filled(x.dim(), 1);

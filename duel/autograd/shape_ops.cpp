@@ -8,6 +8,7 @@
 namespace duel {
 
 Variable expand(const Variable& x, const Shape& shape) {
+  check(x.defined(), "expand", "the input is undefined");
   if (x.shape() == shape) return x;
   return record("expand", {x}, x.value().expand(shape),
                 [shape = x.shape()](const Backward& b) -> Variables { return {sum_to(b.grad, shape)}; });

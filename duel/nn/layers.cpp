@@ -90,6 +90,8 @@ RunningMoments::RunningMoments(std::int64_t channels)
 
 Variable RunningMoments::normalize(const Variable& x, const Variable& gain, const Variable& bias,
                                    const BatchNormOptions& options, const Pass& pass) {
+  check(options.momentum >= 0 && options.momentum <= 1, "BatchNorm", "the momentum must lie in [0, 1], got ",
+        options.momentum);
   if (pass.mode == Mode::eval) return normalize_channels(x, mean, var, gain, bias, options.eps);
   BatchMoments batch;
   Variable y = batch_norm(x, gain, bias, options.eps, &batch);

@@ -18,8 +18,8 @@ void parallel_for(std::int64_t n, std::int64_t grain, RangeFunction f, void* con
 }  // namespace detail
 
 /// Calls f(begin, end) over [0, n) cut into pieces of `grain` (the last one shorter), each piece exactly once, in any
-/// order and on any thread. The cuts depend on n and grain alone. Called from inside a piece it runs in place. The
-/// first exception is rethrown after all pieces have ended.
+/// order and on any thread. The cuts depend on n and grain alone. Called from inside a piece it runs in place. An
+/// exception is rethrown when no piece runs any more; some may then not have been run at all.
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
   using Function = std::remove_reference_t<F>;

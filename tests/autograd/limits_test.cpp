@@ -33,6 +33,15 @@ TEST_CASE("shapes beyond 64 bits and views beyond their storage are refused") {
   CHECK(Tensor(t.storage(), {2, 2}, {-2, 1}, 2, DType::float32).numel() == 4);
 }
 
+TEST_CASE("what is undefined or makes no sense is refused by name") {
+  CHECK_THROWS_AS(sum(Variable()), Error);
+  CHECK_THROWS_AS(expand(Variable(), {2}), Error);
+  const Variable x = Tensor::zeros({2, 3});
+  CHECK_THROWS_AS(batch_norm(x, {}, {}, -1e-5), Error);
+  BatchNorm norm(3, {.momentum = 1.5});
+  CHECK_THROWS_AS(norm(x), Error);
+}
+
 TEST_CASE("a step as large as can be takes the first element") {
   const Variable x = Variable::leaf(Tensor::from({1.0f, 2.0f, 3.0f}, {3}));
   const Variable y = slice(x, 0, 1, 3, kMost);
