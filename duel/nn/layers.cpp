@@ -17,6 +17,20 @@ Variable default_bias(Rng& rng, Bias wanted, std::int64_t size, double fan_in) {
   return wanted == Bias::yes ? default_init(rng, {size}, fan_in) : Variable();
 }
 
+// The same in both directions, for Conv2dOptions and ConvTranspose2dOptions.
+template <class Options>
+Conv2dGeometry square_geometry(const Options& o) {
+  return {.stride = {o.stride, o.stride},
+          .padding = {o.padding, o.padding},
+          .dilation = {o.dilation, o.dilation},
+          .groups = o.groups};
+}
+
+void check_channels(const char* name, std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t groups) {
+  check(in >= 1 && out >= 1 && kernel >= 1 && groups >= 1 && in % groups == 0 && out % groups == 0, name,
+        "cannot make ", in, " -> ", out, " channels with kernel ", kernel, " and ", groups, " groups");
+}
+
 Variable zeros(const Shape& shape) { return Variable::leaf(init::zeros(shape)); }
 
 void lerp_(Tensor& running, const Tensor& batch, double momentum) {
@@ -42,13 +56,8 @@ void Linear::visit(Visitor& v) {
   v.parameter("bias", bias);
 }
 
-Conv2d::Conv2d(Rng& rng, std::int64_t in, std::int64_t out, Conv2dOptions o)
-    : geometry{.stride = {o.stride, o.stride},
-               .padding = {o.padding, o.padding},
-               .dilation = {o.dilation, o.dilation},
-               .groups = o.groups} {
-  check(in >= 1 && out >= 1 && o.kernel >= 1 && o.groups >= 1 && in % o.groups == 0 && out % o.groups == 0, "Conv2d",
-        "cannot make ", in, " -> ", out, " channels with kernel ", o.kernel, " and ", o.groups, " groups");
+Conv2d::Conv2d(Rng& rng, std::int64_t in, std::int64_t out, Conv2dOptions o) : geometry(square_geometry(o)) {
+  check_channels("Conv2d", in, out, o.kernel, o.groups);
   const Shape shape{out, in / o.groups, o.kernel, o.kernel};
   weight = default_init(rng, shape, init::fan_in(shape));
   bias = default_bias(rng, o.bias, out, init::fan_in(shape));
@@ -60,14 +69,8 @@ void Conv2d::visit(Visitor& v) {
 }
 
 ConvTranspose2d::ConvTranspose2d(Rng& rng, std::int64_t in, std::int64_t out, ConvTranspose2dOptions o)
-    : geometry{.stride = {o.stride, o.stride},
-               .padding = {o.padding, o.padding},
-               .dilation = {o.dilation, o.dilation},
-               .groups = o.groups},
-      output_padding{o.output_padding, o.output_padding} {
-  check(in >= 1 && out >= 1 && o.kernel >= 1 && o.groups >= 1 && in % o.groups == 0 && out % o.groups == 0,
-        "ConvTranspose2d", "cannot make ", in, " -> ", out, " channels with kernel ", o.kernel, " and ", o.groups,
-        " groups");
+    : geometry(square_geometry(o)), output_padding{o.output_padding, o.output_padding} {
+  check_channels("ConvTranspose2d", in, out, o.kernel, o.groups);
   const Shape shape{in, out / o.groups, o.kernel, o.kernel};
   weight = default_init(rng, shape, init::fan_in(shape));
   bias = default_bias(rng, o.bias, out, init::fan_in(shape));
