@@ -5,6 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "duel/autograd/observer.h"
 #include "duel/autograd/pointwise.h"
 
 namespace duel {
@@ -80,7 +81,9 @@ class Walk {
     std::vector<bool> needed;
     for (const auto& input : node.inputs()) needed.push_back(leads_to_x(input.get()));
     if (!node.is_consumed() && std::find(needed.begin(), needed.end(), true) == needed.end()) return;
+    const detail::ObservedGradient observed(node);
     Variables grads = node.backward(grad, needed);
+    observed.report(grad, grads);
     for (std::size_t i = 0; i < grads.size(); ++i)
       if (needed[i] && grads[i].defined()) accumulate(node, *node.inputs()[i], std::move(grads[i]));
     if (consume) node.consume();

@@ -1,6 +1,7 @@
 #include "duel/autograd/norm.h"
 
-#include "duel/autograd/grad.h"
+#include "duel/autograd/fused.h"
+#include "duel/autograd/norm_parameters.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/reduce.h"
 #include "duel/autograd/shape_ops.h"
@@ -9,35 +10,8 @@
 namespace duel {
 namespace {
 
-void check_input(const char* name, const Variable& x, const Variable& gain, const Variable& bias, double eps) {
-  check(eps >= 0, name, "eps must not be negative, got ", eps);
-  check(x.dim() >= 2 && is_floating(x.dtype()), name, "needs a float32 or float64 [N, C, ...], got ", x.value());
-  for (const Variable& v : {gain, bias})
-    check(!v.defined() ||
-              (v.dtype() == x.dtype() && (v.shape() == Shape{x.size(1)} || v.shape() == Shape{x.size(0), x.size(1)})),
-          name, "gain and bias must be [C] or [N, C] for input ", x.value(), ", got ", v.value());
-}
-
-// [C] or [N, C] as [N, C]: a view.
-Tensor per_sample(const Variable& v, const Variable& x) {
-  return v.defined() ? v.value().expand({x.size(0), x.size(1)}) : Tensor();
-}
-
-// [C] or [N, C] as [1 or N, C, 1, ...], to broadcast against x.
-Variable over_space(const Variable& v, const Variable& x) {
-  Shape shape = Shape::filled(x.dim(), 1);
-  if (v.dim() == 2) shape[0] = v.size(0);
-  shape[1] = v.size(-1);
-  return reshape(v, shape);
-}
-
-Variable scale_and_shift(Variable y, const Variable& gain, const Variable& bias) {
-  if (gain.defined()) y = y * over_space(gain, y);
-  return bias.defined() ? y + over_space(bias, y) : y;
-}
-
 // The definition, in ordinary operations.
-Variable composite(const Variable& x, const Variable& gain, const Variable& bias, double eps) {
+Variable batch_norm_composite(const Variable& x, const Variable& gain, const Variable& bias, double eps) {
   Shape dims{0};
   for (int i = 2; i < x.dim(); ++i) dims.push_back(i);
   const Variable centred = x - mean(x, dims, KeepDims::yes);
@@ -45,52 +19,15 @@ Variable composite(const Variable& x, const Variable& gain, const Variable& bias
   return scale_and_shift(centred * rsqrt(var + eps), gain, bias);
 }
 
-// The same value under a node of its own: lets a gradient of the composite stop here, although its inputs may depend on
-// one another.
-Variable alias(const Variable& x) {
-  if (!x.defined()) return x;
-  return record("alias", {x}, x.value(), [](const Backward& b) -> Variables { return {b.grad}; });
-}
-
-struct Fused {
-  Saved x, gain, bias, mean;  // the mean too: the caller may have it, in BatchMoments
-  Tensor rstd;
-  double eps;
-
-  // Second and further orders: differentiate the composite.
-  Variables recorded(const Backward& b) const {
-    const Variable x_ = alias(x.get()), gain_ = alias(gain.get()), bias_ = alias(bias.get());
-    Variables inputs, grads(3);
-    std::vector<std::size_t> places;
-    const Variable* all[] = {&x_, &gain_, &bias_};
-    for (std::size_t i = 0; i < 3; ++i)
-      if (b.needs(static_cast<int>(i))) {
-        inputs.push_back(*all[i]);
-        places.push_back(i);
-      }
-    const Variables found =
-        grad(composite(x_, gain_, bias_, eps), inputs, {.create_graph = true, .grad_output = b.grad});
-    for (std::size_t i = 0; i < found.size(); ++i) grads[places[i]] = found[i];
-    return grads;
-  }
-
-  Variables operator()(const Backward& b) const {
-    if (is_recording()) return recorded(b);
-    const Variable& v = x.get();
-    const Tensor dx = Tensor::empty(v.shape(), {v.dtype(), v.value().device(), Layout::channels_last});
-    const Tensor dgain = Tensor::empty({v.size(0), v.size(1)}, v.value().options());
-    const Tensor dbias = Tensor::empty_like(dgain);
-    backend(dx.device())
-        .batch_norm_grad(v.value().channels_last(), b.grad.value().channels_last(), mean.get().value(), rstd,
-                         per_sample(gain.get(), v), dx, dgain, dbias);
-    return {dx, b.needs(1) ? sum_to(dgain, gain.get().shape()) : Variable(),
-            b.needs(2) ? sum_to(dbias, bias.get().shape()) : Variable()};
-  }
-};
-
-Tensor reciprocal_stddev(const Tensor& var, double eps) {
-  const NoGrad no_grad;
-  return rsqrt(Variable(var) + eps).value();
+Variables batch_norm_grads(const Backward& b, const Variable& x, const Variable& gain, const Variable& bias,
+                           const Tensor& mean, const Tensor& rstd) {
+  const Tensor dx = Tensor::empty(x.shape(), {x.dtype(), x.value().device(), Layout::channels_last});
+  const Tensor dgain = Tensor::empty({x.size(0), x.size(1)}, x.value().options()), dbias = Tensor::empty_like(dgain);
+  backend(dx.device())
+      .batch_norm_grad(x.value().channels_last(), b.grad.value().channels_last(), mean, rstd, per_sample(gain, x), dx,
+                       dgain, dbias);
+  return {dx, b.needs(1) ? sum_to(dgain, gain.shape()) : Variable(),
+          b.needs(2) ? sum_to(dbias, bias.shape()) : Variable()};
 }
 
 Tensor normalized(const Variable& x, const Tensor& mean, const Tensor& rstd, const Variable& gain,
@@ -104,7 +41,7 @@ Tensor normalized(const Variable& x, const Tensor& mean, const Tensor& rstd, con
 }  // namespace
 
 Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, BatchMoments* moments) {
-  check_input("batch_norm", x, gain, bias, eps);
+  check_affine_input("batch_norm", x, gain, bias, eps);
   const std::int64_t count = x.size(1) == 0 ? 0 : x.numel() / x.size(1);
   check(count > 1, "batch_norm", "needs more than one element per channel in training, got ", x.value(),
         "; use a larger batch");
@@ -112,13 +49,18 @@ Variable batch_norm(const Variable& x, const Variable& gain, const Variable& bia
   backend(mean.device()).channel_moments(x.value().channels_last(), mean, var);
   if (moments) *moments = {mean, var, count};
   const Tensor rstd = reciprocal_stddev(var, eps);
-  return record("batch_norm", {x, gain, bias}, normalized(x, mean, rstd, gain, bias),
-                Fused{x, gain, bias, Saved(mean), rstd, eps});
+  return record_fused(
+      "batch_norm", {x, gain, bias}, normalized(x, mean, rstd, gain, bias),
+      // The mean too can have been written since: the caller may have it, in `moments`.
+      [x = Saved(x), gain = Saved(gain), bias = Saved(bias), mean = Saved(mean), rstd](const Backward& b) {
+        return batch_norm_grads(b, x.get(), gain.get(), bias.get(), mean.get().value(), rstd);
+      },
+      [eps](const Variables& in) { return batch_norm_composite(in[0], in[1], in[2], eps); });
 }
 
 Variable normalize_channels(const Variable& x, const Tensor& mean, const Tensor& var, const Variable& gain,
                             const Variable& bias, double eps) {
-  check_input("normalize_channels", x, gain, bias, eps);
+  check_affine_input("normalize_channels", x, gain, bias, eps);
   const Shape channels{x.size(1)};
   check(mean.shape() == channels && var.shape() == channels && mean.dtype() == x.dtype() && var.dtype() == x.dtype(),
         "normalize_channels", "statistics ", mean, " and ", var, " for input ", x.value());

@@ -1,62 +1,22 @@
 // Each function runs its kernel and records the gradient, which is written with other pointwise operations: so it can
-// be differentiated as often as one likes. An activation's gradient is one kernel of its own (`..._grad`).
+// be differentiated as often as one likes.
 #include "duel/autograd/pointwise.h"
 
-#include "duel/autograd/shape_ops.h"
-#include "duel/tensor/backend.h"
+#include <numbers>
+
+#include "duel/autograd/compare.h"
+#include "duel/autograd/pointwise_kernels.h"
 
 namespace duel {
 namespace {
-
-Tensor unary_kernel(const char* name, UnaryOp op, const Tensor& x, Constants c = {}) {
-  check(x.defined(), name, "the input is undefined");
-  check(is_floating(x.dtype()), name, "needs float32 or float64, got ", x);
-  Tensor y = Tensor::empty_like(x);
-  backend(x.device()).unary(op, x, y, c);
-  return y;
-}
-
-// a and b of one shape (expanded by the caller).
-Tensor binary_kernel(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, Constants c = {}) {
-  check(is_floating(a.dtype()) && a.dtype() == b.dtype(), name, "needs two float32 or two float64, got ", a, " and ",
-        b);
-  check(a.device() == b.device(), name, "operands on devices ", a.device(), " and ", b.device());
-  Tensor y = Tensor::empty_like(a.is_dense() ? a : b);  // an operand that broadcasts is not dense
-  backend(a.device()).binary(op, a, b, y, c);
-  return y;
-}
-
-struct Pair {
-  Variable a, b;
-};
-
-Pair broadcast(const char* name, const Variable& a, const Variable& b) {
-  check(a.defined() && b.defined(), name, "an operand is undefined");
-  const Shape shape = broadcast_shapes(name, a.shape(), b.shape());
-  return {expand(a, shape), expand(b, shape)};
-}
 
 // The share of the gradient that the larger of two operands takes: 1, 0, or 1/2 where they are equal. A constant.
 Variable share_of_larger(const Variable& a, const Variable& b) {
   return affine(sign(a.detach() - b.detach()), 0.5, 0.5);
 }
 
-// Gradients of activations. They are linear in g; only tanh, sigmoid and softplus have a curvature.
-
-Variable relu_grad(const Variable& g, const Variable& x) {
-  return record("relu_grad", {g, x}, binary_kernel("relu_grad", BinaryOp::relu_grad, g.value(), x.value()),
-                [x = Saved(x)](const Backward& b) -> Variables {
-                  return {relu_grad(b.grad, x.get()), {}};
-                });
-}
-
-Variable leaky_relu_grad(const Variable& g, const Variable& x, double slope) {
-  return record("leaky_relu_grad", {g, x},
-                binary_kernel("leaky_relu_grad", BinaryOp::leaky_relu_grad, g.value(), x.value(), {slope}),
-                [x = Saved(x), slope](const Backward& b) -> Variables {
-                  return {leaky_relu_grad(b.grad, x.get(), slope), {}};
-                });
-}
+// Of steps: 0 wherever there is one.
+Variables no_gradient(const Backward&) { return {Variable()}; }
 
 Variable clamp_grad(const Variable& g, const Variable& x, double low, double high) {
   return record("clamp_grad", {g, x},
@@ -70,33 +30,6 @@ Variable abs_grad(const Variable& g, const Variable& x) {
   return record("abs_grad", {g, x}, binary_kernel("abs_grad", BinaryOp::abs_grad, g.value(), x.value()),
                 [x = Saved(x)](const Backward& b) -> Variables {
                   return {abs_grad(b.grad, x.get()), {}};
-                });
-}
-
-// g (1 - y^2), y = tanh(x)
-Variable tanh_grad(const Variable& g, const Variable& y) {
-  return record("tanh_grad", {g, y}, binary_kernel("tanh_grad", BinaryOp::tanh_grad, g.value(), y.value()),
-                [g = Saved(g), y = Saved(y)](const Backward& b) -> Variables {
-                  return {b.needs(0) ? tanh_grad(b.grad, y.get()) : Variable(),
-                          b.needs(1) ? -2 * b.grad * g.get() * y.get() : Variable()};
-                });
-}
-
-// g y (1 - y), y = sigmoid(x)
-Variable sigmoid_grad(const Variable& g, const Variable& y) {
-  return record("sigmoid_grad", {g, y}, binary_kernel("sigmoid_grad", BinaryOp::sigmoid_grad, g.value(), y.value()),
-                [g = Saved(g), y = Saved(y)](const Backward& b) -> Variables {
-                  return {b.needs(0) ? sigmoid_grad(b.grad, y.get()) : Variable(),
-                          b.needs(1) ? b.grad * g.get() * affine(y.get(), -2, 1) : Variable()};
-                });
-}
-
-// g sigmoid(x)
-Variable softplus_grad(const Variable& g, const Variable& x) {
-  return record("softplus_grad", {g, x}, binary_kernel("softplus_grad", BinaryOp::softplus_grad, g.value(), x.value()),
-                [g = Saved(g), x = Saved(x)](const Backward& b) -> Variables {
-                  return {b.needs(0) ? softplus_grad(b.grad, x.get()) : Variable(),
-                          b.needs(1) ? sigmoid_grad(b.grad * g.get(), sigmoid(x.get())) : Variable()};
                 });
 }
 
@@ -158,14 +91,30 @@ Variable abs(const Variable& x) {
 }
 
 Variable sign(const Variable& x) {
-  return record("sign", {x}, unary_kernel("sign", UnaryOp::sign, x.value()),
-                [](const Backward&) -> Variables { return {Variable()}; });
+  return record("sign", {x}, unary_kernel("sign", UnaryOp::sign, x.value()), no_gradient);
+}
+
+Variable floor(const Variable& x) {
+  return record("floor", {x}, unary_kernel("floor", UnaryOp::floor, x.value()), no_gradient);
+}
+
+Variable ceil(const Variable& x) {
+  return record("ceil", {x}, unary_kernel("ceil", UnaryOp::ceil, x.value()), no_gradient);
+}
+
+Variable round(const Variable& x) {
+  return record("round", {x}, unary_kernel("round", UnaryOp::round, x.value()), no_gradient);
 }
 
 Variable exp(const Variable& x) {
   return record(
       "exp", {x}, unary_kernel("exp", UnaryOp::exp, x.value()),
       [](const Backward& b) -> Variables { return {b.grad * b.output()}; }, Keep::output);
+}
+
+Variable expm1(const Variable& x) {
+  return record("expm1", {x}, unary_kernel("expm1", UnaryOp::expm1, x.value()),
+                [x = Saved(x)](const Backward& b) -> Variables { return {b.grad * exp(x.get())}; });
 }
 
 Variable log(const Variable& x) {
@@ -209,43 +158,47 @@ Variable pow(const Variable& x, double exponent) {
                 });
 }
 
+Variable pow(const Variable& base, const Variable& exponent) {
+  const auto [x, e] = broadcast("pow", base, exponent);
+  return record(
+      "pow", {x, e}, binary_kernel("pow", BinaryOp::power, x.value(), e.value()),
+      [x = Saved(x), e = Saved(e)](const Backward& b) -> Variables {
+        Variables grads(2);
+        // A factor of 0 wins over the infinite or undefined one beside it: there the latter is taken of 1 instead.
+        const Variable zero = eq(x.get(), 0);
+        if (b.needs(0)) {
+          const Variable flat = masked_fill(x.get(), zero * eq(e.get(), 0), 1);
+          grads[0] = b.grad * e.get() * pow(flat, e.get() - 1);
+        }
+        if (b.needs(1)) grads[1] = b.grad * b.output() * log(masked_fill(x.get(), zero * ge(e.get(), 0), 1));
+        return grads;
+      },
+      Keep::output);
+}
+
+Variable sin(const Variable& x) {
+  return record("sin", {x}, unary_kernel("sin", UnaryOp::sin, x.value()),
+                [x = Saved(x)](const Backward& b) -> Variables { return {b.grad * cos(x.get())}; });
+}
+
+Variable cos(const Variable& x) {
+  return record("cos", {x}, unary_kernel("cos", UnaryOp::cos, x.value()),
+                [x = Saved(x)](const Backward& b) -> Variables { return {-b.grad * sin(x.get())}; });
+}
+
+Variable erf(const Variable& x) {
+  return record("erf", {x}, unary_kernel("erf", UnaryOp::erf, x.value()),
+                [x = Saved(x)](const Backward& b) -> Variables {
+                  return {2 * std::numbers::inv_sqrtpi * b.grad * exp(-square(x.get()))};
+                });
+}
+
 Variable clamp(const Variable& x, double low, double high) {
   check(low <= high, "clamp", "low ", low, " is above high ", high);
   return record(
       "clamp", {x}, unary_kernel("clamp", UnaryOp::clamp, x.value(), {low, high}),
       [x = Saved(x), low, high](const Backward& b) -> Variables { return {clamp_grad(b.grad, x.get(), low, high)}; });
 }
-
-Variable relu(const Variable& x) {
-  return record(
-      "relu", {x}, unary_kernel("relu", UnaryOp::relu, x.value()),
-      [](const Backward& b) -> Variables { return {relu_grad(b.grad, b.output())}; }, Keep::output);
-}
-
-Variable leaky_relu(const Variable& x, double slope) {
-  return record(
-      "leaky_relu", {x}, unary_kernel("leaky_relu", UnaryOp::leaky_relu, x.value(), {slope}),
-      [x = Saved(x), slope](const Backward& b) -> Variables { return {leaky_relu_grad(b.grad, x.get(), slope)}; });
-}
-
-Variable tanh(const Variable& x) {
-  return record(
-      "tanh", {x}, unary_kernel("tanh", UnaryOp::tanh, x.value()),
-      [](const Backward& b) -> Variables { return {tanh_grad(b.grad, b.output())}; }, Keep::output);
-}
-
-Variable sigmoid(const Variable& x) {
-  return record(
-      "sigmoid", {x}, unary_kernel("sigmoid", UnaryOp::sigmoid, x.value()),
-      [](const Backward& b) -> Variables { return {sigmoid_grad(b.grad, b.output())}; }, Keep::output);
-}
-
-Variable softplus(const Variable& x) {
-  return record("softplus", {x}, unary_kernel("softplus", UnaryOp::softplus, x.value()),
-                [x = Saved(x)](const Backward& b) -> Variables { return {softplus_grad(b.grad, x.get())}; });
-}
-
-Variable log_sigmoid(const Variable& x) { return -softplus(-x); }
 
 Variable maximum(const Variable& left, const Variable& right) {
   const auto [a, b] = broadcast("maximum", left, right);

@@ -47,6 +47,18 @@ Variable transpose(const Variable& x, int a, int b) {
                 [a, b](const Backward& k) -> Variables { return {transpose(k.grad, a, b)}; });
 }
 
+Variable unsqueeze(const Variable& x, int d) {
+  check(x.defined(), "unsqueeze", "the input is undefined");
+  return record("unsqueeze", {x}, x.value().unsqueeze(d),
+                [d](const Backward& b) -> Variables { return {squeeze(b.grad, d)}; });
+}
+
+Variable squeeze(const Variable& x, int d) {
+  d = x.value().wrap_dim(d);
+  return record("squeeze", {x}, x.value().squeeze(d),
+                [d](const Backward& b) -> Variables { return {unsqueeze(b.grad, d)}; });
+}
+
 Variable slice(const Variable& x, int d, std::int64_t start, std::int64_t end, std::int64_t step) {
   d = x.value().wrap_dim(d);
   if (start == 0 && end == x.shape()[d] && step == 1) return x;
@@ -99,6 +111,56 @@ Variable concat(const Variables& xs, int d) {
       if (b.needs(static_cast<int>(i))) grads[i] = slice(b.grad, d, starts[i], starts[i + 1]);
     return grads;
   });
+}
+
+Variable stack(const Variables& xs, int d) {
+  check(!xs.empty(), "stack", "needs at least one tensor");
+  Variables expanded;
+  for (const Variable& x : xs) {
+    check(x.defined(), "stack", "an input is undefined");
+    check(x.shape() == xs[0].shape() && x.dtype() == xs[0].dtype(), "stack", x.value(), " and ", xs[0].value(),
+          " differ");
+    expanded.push_back(unsqueeze(x, d));
+  }
+  return concat(expanded, d);
+}
+
+Variables split(const Variable& x, const std::vector<std::int64_t>& sizes, int d) {
+  d = x.value().wrap_dim(d);
+  const std::int64_t total = x.size(d);
+  std::int64_t start = 0;
+  Variables parts;
+  for (std::int64_t size : sizes) {
+    check(size >= 0 && size <= total - start, "split", "a part of ", size, " elements from ", start,
+          " on in dimension ", d, " of ", x.value());
+    parts.push_back(slice(x, d, start, start + size));
+    start += size;
+  }
+  check(start == total, "split", "parts of ", start, " elements together for dimension ", d, " of ", x.value());
+  return parts;
+}
+
+Variables split(const Variable& x, std::int64_t size, int d) {
+  check(size >= 1, "split", "into parts of ", size, " elements");
+  d = x.value().wrap_dim(d);
+  std::int64_t left = x.size(d);
+  std::vector<std::int64_t> sizes;
+  do sizes.push_back(std::min(size, left));
+  while ((left -= sizes.back()) > 0);
+  return split(x, sizes, d);
+}
+
+Variables chunk(const Variable& x, std::int64_t parts, int d) {
+  check(parts >= 1, "chunk", "into ", parts, " parts");
+  const std::int64_t total = x.size(d);
+  return split(x, std::max<std::int64_t>(1, total / parts + (total % parts != 0)), d);
+}
+
+Variables unbind(const Variable& x, int d) {
+  d = x.value().wrap_dim(d);
+  Variables parts;
+  for (std::int64_t i = 0; i < x.size(d); ++i) parts.push_back(squeeze(slice(x, d, i, i + 1), d));
+  return parts;
 }
 
 Variable pad(const Variable& x, const std::vector<Padding>& pads, double value) {

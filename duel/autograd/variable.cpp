@@ -4,6 +4,8 @@
 #include <atomic>
 #include <utility>
 
+#include "duel/autograd/observer.h"
+
 namespace duel {
 namespace {
 
@@ -43,6 +45,7 @@ Variable Variable::leaf(Tensor value) {
   check(is_floating(value.dtype()), "Variable::leaf", "gradients need a floating dtype, got ", value.dtype());
   auto node = Node::make("leaf", value);
   node->leaf_ = true;
+  node->home_ = value.storage().get();
   return Variable(std::move(value), std::move(node));
 }
 
@@ -50,6 +53,7 @@ void Variable::set_value(Tensor value) {
   check(value.defined() && value.shape() == shape() && value.dtype() == dtype(), "Variable::set_value", "a ", value,
         " cannot replace a ", value_);
   value_ = std::move(value);
+  if (node_) node_->home_ = value_.storage().get();
 }
 
 Node::Node(const char* name, const Tensor& value)
@@ -63,24 +67,34 @@ Variable Node::variable(Tensor value, std::shared_ptr<Node> node) {
   return Variable(std::move(value), std::move(node));
 }
 
-Variable record(const char* name, const Variables& inputs, Tensor value, GradFunction function, Keep keep) {
+Variable record(const char* name, const Variables& inputs, Tensor value, GradFunction function, Keep keep, Order order,
+                std::source_location where) {
   const bool constant = std::all_of(inputs.begin(), inputs.end(), [](const Variable& v) { return v.is_constant(); });
-  if (constant || !recording) return value;
-  auto node = Node::make(name, value);
-  node->inputs_.reserve(inputs.size());
-  for (const Variable& v : inputs) node->inputs_.push_back(v.node());
-  node->function_ = std::move(function);
-  if (keep == Keep::output) {
-    node->output_ = value;
-    node->output_version_ = value.version();
+  std::shared_ptr<Node> node;
+  if (!constant && recording) {
+    node = Node::make(name, value);
+    node->inputs_.reserve(inputs.size());
+    for (const Variable& v : inputs) node->inputs_.push_back(v.node());
+    node->function_ = std::move(function);
+    node->order_ = order;
+    node->where_ = where;
+    if (keep == Keep::output) {
+      node->output_ = value;
+      node->output_version_ = value.version();
+    }
   }
-  return Node::variable(std::move(value), std::move(node));
+  Variable result = Node::variable(std::move(value), std::move(node));
+  if (detail::is_observed()) [[unlikely]]
+    detail::observe_operation(name, inputs, result, where);
+  return result;
 }
 
 Variables Node::backward(const Variable& grad, const std::vector<bool>& wanted) const {
   check(!is_consumed(), "grad", "the graph behind '", name_, "' ", shape_,
         " was consumed by an earlier grad() of a moved or temporary y; pass a named variable, without std::move, to "
         "keep the graph");
+  check(order_ == Order::any || !recording, "grad", "'", name_, "' ", shape_,
+        " can be differentiated once only: do not ask for .create_graph through it");
   try {
     Variables grads = function_(Backward{grad, *this, wanted});
     check(grads.size() == inputs_.size(), "grad", "its gradient function returned ", grads.size(), " gradients for ",

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <source_location>
 #include <utility>
 #include <vector>
 
@@ -68,6 +69,8 @@ struct Backward {
 
 using GradFunction = std::function<Variables(const Backward&)>;
 enum class Keep : std::uint8_t { nothing, output };
+/// How often an operation can be differentiated: as often as one likes, or only when the gradient is not recorded.
+enum class Order : std::uint8_t { any, first };
 
 /// One operation in the graph. Ids rise in the order of recording, so inputs have smaller ids than outputs.
 class Node : public std::enable_shared_from_this<Node> {
@@ -78,6 +81,14 @@ class Node : public std::enable_shared_from_this<Node> {
   const Shape& shape() const { return shape_; }
   DType dtype() const { return dtype_; }
   bool is_leaf() const { return leaf_; }
+  /// Of a leaf: whether its value lies there, as far as `Variable::set_value` of any of its handles has said.
+  bool lies_in(const Storage& storage) const { return home_ == &storage; }
+  Order highest_order() const { return order_; }
+  /// Where its gradient is written: the place of the call of `record`.
+  const std::source_location& where() const { return where_; }
+  /// The calls that led to its recording, innermost first, as return addresses. Empty unless an observer kept them.
+  const std::vector<void*>& call_stack() const { return call_stack_; }
+  void set_call_stack(std::vector<void*> addresses) { call_stack_ = std::move(addresses); }
   /// Its saved tensors are gone: `grad` was given the loss to consume.
   bool is_consumed() const { return !leaf_ && !function_; }
 
@@ -88,7 +99,7 @@ class Node : public std::enable_shared_from_this<Node> {
 
  private:
   friend class Variable;
-  friend Variable record(const char*, const Variables&, Tensor, GradFunction, Keep);
+  friend Variable record(const char*, const Variables&, Tensor, GradFunction, Keep, Order, std::source_location);
   Node(const char* name, const Tensor& value);
   static std::shared_ptr<Node> make(const char* name, const Tensor& value);
   static Variable variable(Tensor value, std::shared_ptr<Node> node);
@@ -101,13 +112,20 @@ class Node : public std::enable_shared_from_this<Node> {
   std::uint64_t output_version_ = 0;
   Shape shape_;
   DType dtype_;
+  Order order_ = Order::any;
+  std::source_location where_;
+  std::vector<void*> call_stack_;
   bool leaf_ = false;
+  const Storage* home_ = nullptr;  // only compared
 };
 
 /// The result of an operation: a node of the graph if recording is on and an input is not constant, else a constant.
 /// `function` captures what the gradient needs, inputs as `Saved`, and never the output: that it asks of its node.
+/// An operation whose gradient is not made of recorded operations must say `Order::first`: then a backward pass that is
+/// itself recorded throws. `where` is filled in by the compiler.
 Variable record(const char* name, const Variables& inputs, Tensor value, GradFunction function,
-                Keep keep = Keep::nothing);
+                Keep keep = Keep::nothing, Order order = Order::any,
+                std::source_location where = std::source_location::current());
 
 /// An input kept for the gradient (an undefined one stays so), with the version of its memory: reading it after a write
 /// in place throws.

@@ -26,6 +26,19 @@ struct Conv2dGeometry {
   std::int64_t groups = 1;
 };
 
+enum class SortOrder : std::uint8_t { ascending, descending };
+
+/// What lies outside a picture: zeros, its nearest pixel, or its mirror image (the border pixel itself not repeated).
+enum class PadMode : std::uint8_t { zeros, replicate, reflect };
+
+/// A sparse matrix [out, in] as resampling needs it: output o is the sum of weight[t] * input[index[t]] for
+/// first[o] <= t < first[o + 1].
+struct Taps {
+  Tensor first;   // int64 [out + 1]
+  Tensor index;   // int64 [taps]
+  Tensor weight;  // float64 [taps]
+};
+
 /// One step of Adam. `rate` is the learning rate, the bias corrections are 1 - beta^t.
 struct AdamStep {
   double rate, beta1, beta2, eps;
@@ -55,6 +68,9 @@ struct Backend {
   void (*unary)(UnaryOp op, const Tensor& x, const Tensor& y, Constants c);
   void (*binary)(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y, Constants c);
 
+  /// y = condition != 0 ? a : b, elementwise; all of y's shape (stride 0 where they broadcast) and dtype.
+  void (*where)(const Tensor& condition, const Tensor& a, const Tensor& b, const Tensor& y);
+
   /// y = x summed over the dimensions where y has size 1 and x has more. Same number of dimensions.
   void (*sum)(const Tensor& x, const Tensor& y);
   /// y = the largest element likewise.
@@ -69,10 +85,31 @@ struct Backend {
   void (*conv2d_input_grad)(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g);
   void (*conv2d_weight_grad)(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g);
 
-  /// y[i, :] = table[index[i], :]; table [R, D], index int64 [n], y [n, D]. Indices are checked by the kernel.
-  void (*gather_rows)(const Tensor& table, const Tensor& index, const Tensor& y);
-  /// table[index[i], :] += g[i, :] in the order of i, the rest untouched.
-  void (*scatter_add_rows)(const Tensor& g, const Tensor& index, const Tensor& table);
+  // Along dimension d; any strides.
+  void (*cumsum)(const Tensor& x, const Tensor& y, int d);
+  /// The first y.size(d) indices, int64, of x's elements in the given order; stable, NaN counts as largest.
+  void (*argsort)(const Tensor& x, const Tensor& index, int d, SortOrder order);
+
+  // Look-up along dimension d and its transpose; any strides. Indices int64, checked by the kernel before it writes.
+  /// y[.., i, ..] = x[.., index[i], ..]; index [y.size(d)].
+  void (*index_select)(const Tensor& x, const Tensor& index, const Tensor& y, int d);
+  /// y[.., index[i], ..] += g[.., i, ..] in the order of i, the rest untouched.
+  void (*index_add)(const Tensor& g, const Tensor& index, const Tensor& y, int d);
+  /// y[.., i, ..] = x[.., index[.., i, ..], ..]; index of y's shape; x's other sizes are y's.
+  void (*gather)(const Tensor& x, const Tensor& index, const Tensor& y, int d);
+  /// y[.., index[.., i, ..], ..] += g[.., i, ..] in the order of i, the rest untouched.
+  void (*scatter_add)(const Tensor& g, const Tensor& index, const Tensor& y, int d);
+
+  // Resampling of [N, C, H, W], channels-last.
+  /// y = h x w': every output row and column is a weighted sum of some rows and columns of the input.
+  void (*resample2d)(const Tensor& x, const Taps& h, const Taps& w, const Tensor& y);
+  /// The largest element of each window, the first of equal ones, and its place ih * W + iw, int64 in the layout of y;
+  /// padding is never largest, NaN is. Every window has an element; H * W is below 2^31.
+  void (*max_pool2d)(const Tensor& x, const Tensor& y, const Tensor& index, Size2 kernel, const Conv2dGeometry& g);
+  /// Bilinear look-up at grid [N, OH, OW, 2], row-major (x then y, -1 and 1 being the picture's outer edges, `reflect`
+  /// about these: see grid_place.h), and its transpose in x: dx is written whole.
+  void (*grid_sample)(const Tensor& x, const Tensor& grid, const Tensor& y, PadMode outside);
+  void (*grid_sample_input_grad)(const Tensor& dy, const Tensor& grid, const Tensor& dx, PadMode outside);
 
   // Batch normalisation. x, y, dy, dx [N, C, S...] channels-last (row-major [N, C] for two dimensions); mean, rstd [C];
   // gain, bias: undefined (1 and 0), or [N, C] of any strides: stride 0 over N makes the ordinary [C] parameters.
@@ -85,6 +122,28 @@ struct Backend {
   /// dbias[n, c] = sum_s dy, both row-major [N, C].
   void (*batch_norm_grad)(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                           const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+
+  // Group normalisation: the same over the C / G channels of a group and S, for each sample by itself. x, y, dy, dx
+  // [N, C, S...] channels-last; mean, var, rstd [N, G], row-major; gain and bias as above.
+  /// The biased mean and variance of each group. At least one element in each.
+  void (*group_moments)(const Tensor& x, const Tensor& mean, const Tensor& var);
+  void (*normalize_groups)(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
+                           const Tensor& bias, const Tensor& y);
+  void (*group_norm_grad)(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
+                          const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+
+  // Over the rows of [R, D], row-major. D is at least 1.
+  void (*softmax)(const Tensor& x, const Tensor& y);
+  void (*log_softmax)(const Tensor& x, const Tensor& y);
+  void (*softmax_grad)(const Tensor& y, const Tensor& dy, const Tensor& dx);
+  void (*log_softmax_grad)(const Tensor& y, const Tensor& dy, const Tensor& dx);
+
+  /// y = softmax(scale q k') v for each of B; q [B, T, D], k [B, S, D], v [B, S, E], y [B, T, E], row-major; S is at
+  /// least 1. lse [B, T] = log sum exp of the rows of scale q k'. Needs no memory that grows with T * S.
+  void (*attention)(const Tensor& q, const Tensor& k, const Tensor& v, double scale, const Tensor& y,
+                    const Tensor& lse);
+  void (*attention_grad)(const Tensor& q, const Tensor& k, const Tensor& v, double scale, const Tensor& y,
+                         const Tensor& lse, const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv);
 
   // Random numbers into dense tensors, in row-major order of the elements (see Rng).
   void (*uniform)(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double low, double high);

@@ -1,4 +1,4 @@
-// tests/golden/operations.json, read.
+// tests/golden/operations/*.json, read.
 #pragma once
 
 #include <string>
@@ -8,7 +8,8 @@
 
 namespace duel::testing {
 
-/// One case of the op table as PyTorch computes it; float64. See golden/make_golden.py.
+/// One case of the op table as PyTorch computes it; float64. See golden/make_golden.py. Without directions and double
+/// gradients where PyTorch has none.
 struct GoldenCase {
   std::string operation, label;
   std::vector<Tensor> inputs;

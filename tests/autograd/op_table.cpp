@@ -14,7 +14,10 @@ const char* name_of(Recipe recipe) {
 const std::vector<Row>& op_table() {
   static const std::vector<Row> table = [] {
     std::vector<Row> all;
-    for (const auto& family : {pointwise_rows(), shape_rows(), product_rows(), conv2d_rows(), norm_rows()})
+    for (const auto& family :
+         {pointwise_rows(), activation_rows(), compare_rows(), shape_rows(), reduce_rows(), index_rows(), sort_rows(),
+          product_rows(), einsum_rows(), conv2d_rows(), norm_rows(), group_norm_rows(), softmax_rows(),
+          attention_rows(), modulated_conv2d_rows(), resample_rows(), pool_rows()})
       all.insert(all.end(), family.begin(), family.end());
     return all;
   }();

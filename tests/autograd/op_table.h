@@ -54,8 +54,20 @@ std::vector<Tensor> inputs_of(const Case& c);
 
 std::vector<Row> pointwise_rows();
 std::vector<Row> shape_rows();
-std::vector<Row> product_rows();  // reductions, matrix products, look-ups
+std::vector<Row> activation_rows();
+std::vector<Row> compare_rows();
+std::vector<Row> reduce_rows();
+std::vector<Row> index_rows();
+std::vector<Row> sort_rows();
+std::vector<Row> product_rows();
+std::vector<Row> einsum_rows();
 std::vector<Row> conv2d_rows();
 std::vector<Row> norm_rows();
+std::vector<Row> group_norm_rows();
+std::vector<Row> softmax_rows();
+std::vector<Row> attention_rows();
+std::vector<Row> modulated_conv2d_rows();
+std::vector<Row> resample_rows();
+std::vector<Row> pool_rows();  // and look-up by grids
 
 }  // namespace duel::testing

@@ -1,4 +1,4 @@
-// Rows of autograd/conv2d.h, against the seven loops of the definition.
+// Rows of autograd/conv2d.h and conv1d.h, against the seven loops of the definition.
 #include "tests/autograd/op_table.h"
 
 namespace duel::testing {
@@ -26,6 +26,20 @@ const std::vector<Conv> kConvs = {
     {"far padding", {1, 1, 2, 2}, {1, 1, 2, 2}, {.stride = {2, 2}, .padding = {3, 3}}},
     {"wide", {1, 16, 6, 6}, {17, 16, 3, 3}, {.padding = {1, 1}}},
     {"empty", {0, 2, 4, 4}, {3, 2, 3, 3}, {.padding = {1, 1}}},
+    {"kernel beyond picture", {2, 1, 2, 3}, {2, 1, 5, 4}, {.padding = {2, 1}}},
+    {"stride beyond kernel", {1, 2, 7, 9}, {3, 2, 2, 1}, {.stride = {3, 4}}, {2, 0}},
+    {"no channels", {2, 0, 3, 3}, {2, 0, 2, 2}, {}},
+};
+
+// Those of height 1, for conv1d.
+const std::vector<Conv> kFlatConvs = {
+    {"padded", {2, 3, 1, 7}, {4, 3, 1, 3}, {.padding = {0, 1}}},
+    {"strided", {1, 2, 1, 8}, {3, 2, 1, 4}, {.stride = {1, 2}, .padding = {0, 1}}},
+    {"groups", {2, 4, 1, 5}, {6, 2, 1, 3}, {.stride = {1, 3}, .padding = {0, 1}, .groups = 2}, {0, 1}},
+    {"dilated", {1, 1, 1, 9}, {1, 1, 1, 2}, {.dilation = {1, 3}}},
+    {"1 tap", {3, 5, 1, 2}, {7, 5, 1, 1}, {}},
+    {"one", {1, 1, 1, 1}, {1, 1, 1, 1}, {}},
+    {"empty", {0, 2, 1, 4}, {3, 2, 1, 3}, {}},
 };
 
 Shape output_shape(const Conv& c) {
@@ -127,13 +141,52 @@ std::vector<Case> weight_grad_cases() {
   return cases;
 }
 
+// Without the height of 1, and with it again.
+Shape flat(const Shape& s) { return {s[0], s[1], s[3]}; }
+Array high(const Array& x) { return {{x.shape[0], x.shape[1], 1, x.shape[2]}, x.values}; }
+
+Conv1dGeometry flat(const Conv2dGeometry& g) { return {g.stride.w, g.padding.w, g.dilation.w, g.groups}; }
+
+std::vector<Case> flat_cases() {
+  std::vector<Case> cases;
+  for (const Conv& c : kFlatConvs)
+    cases.push_back({c.label, with_bias({{flat(c.x)}, {flat(c.weight)}}, cases.size(), c.weight[0]),
+                     [c](const Variables& x) { return conv1d(x[0], x[1], bias_of(x), flat(c.g)); },
+                     [c](const std::vector<Array>& in) {
+                       Array y = Array::zeros(output_shape(c));
+                       const Array x = high(in[0]), weight = high(in[1]);
+                       for_each_product(c, [&](const Shape& i, const Shape& w, const Shape& o) {
+                         y.at(o) += x.at(i) * weight.at(w);
+                       });
+                       add_bias(y, in);
+                       return Array{flat(y.shape), y.values};
+                     }});
+  return cases;
+}
+
+std::vector<Case> flat_transposed_cases() {
+  std::vector<Case> cases;
+  for (const Conv& c : kFlatConvs)
+    cases.push_back(
+        {c.label, with_bias({{flat(output_shape(c))}, {flat(c.weight)}}, cases.size(), c.x[1]),
+         [c](const Variables& x) { return conv_transpose1d(x[0], x[1], bias_of(x), flat(c.g), c.output_padding.w); },
+         [c](const std::vector<Array>& in) {
+           Array y = transposed(c, {high(in[0]), high(in[1])});
+           add_bias(y, in);
+           return Array{flat(y.shape), y.values};
+         }});
+  return cases;
+}
+
 }  // namespace
 
 std::vector<Row> conv2d_rows() {
   return {{"conv2d", Recipe::linear, {"conv2d"}, {0, 1, 2}, forward_cases(), kAnyOrder, 3},
           {"conv_transpose2d", Recipe::linear, {}, {0, 1, 2}, transposed_cases(), kAnyOrder, 3},
           {"conv2d_input_grad", Recipe::linear, {"conv2d_input_grad"}, {0, 1}, input_grad_cases(), kAnyOrder, 3},
-          {"conv2d_weight_grad", Recipe::linear, {"conv2d_weight_grad"}, {0, 1}, weight_grad_cases(), kAnyOrder, 3}};
+          {"conv2d_weight_grad", Recipe::linear, {"conv2d_weight_grad"}, {0, 1}, weight_grad_cases(), kAnyOrder, 3},
+          {"conv1d", Recipe::linear, {}, {0, 1, 2}, flat_cases(), kAnyOrder, 3},
+          {"conv_transpose1d", Recipe::linear, {}, {0, 1, 2}, flat_transposed_cases(), kAnyOrder, 3}};
 }
 
 }  // namespace duel::testing

@@ -1,67 +1,10 @@
 // Rows of autograd/pointwise.h, with the formulas as the C library writes them.
 #include <cmath>
 
-#include "tests/autograd/op_table.h"
+#include "tests/autograd/pointwise_cases.h"
 
 namespace duel::testing {
 namespace {
-
-using Unary = double (*)(double);
-using Binary = double (*)(double, double);
-
-Reference each(Unary f) {
-  return [f](const std::vector<Array>& in) {
-    Array y = in[0];
-    for (double& v : y.values) v = f(v);
-    return y;
-  };
-}
-
-Reference each(Binary f) {
-  return [f](const std::vector<Array>& in) {
-    Array y = Array::zeros(broadcast_shapes("reference", in[0].shape, in[1].shape));
-    for_each_index(y.shape, [&](const Shape& i) { y.at(i) = f(in[0].at(i), in[1].at(i)); });
-    return y;
-  };
-}
-
-std::vector<Case> unary_cases(const std::string& label, const std::function<Variable(const Variable&)>& f,
-                              Unary reference, const Domain& domain = {}) {
-  std::vector<Case> cases;
-  const std::pair<const char*, Shape> shapes[] = {{"scalar", {}},          {"one", {1}},
-                                                  {"prime", {7}},          {"empty", {0, 3}},
-                                                  {"image", {2, 3, 1, 5}}, {"batch 1", {1, 1, 4, 3}}};
-  for (const auto& [name, shape] : shapes)
-    cases.push_back({label.empty() ? name : label + ", " + name,
-                     {{shape, domain}},
-                     [f](const Variables& x) { return f(x[0]); },
-                     each(reference)});
-  return cases;
-}
-
-std::vector<Case> binary_cases(const std::function<Variable(const Variable&, const Variable&)>& f, Binary reference,
-                               const Domain& a = {}, const Domain& b = {}) {
-  struct Shapes {
-    const char* name;
-    Shape a, b;
-  };
-  const Shapes shapes[] = {{"same", {3, 5}, {3, 5}},   {"outer", {3, 1}, {1, 5}}, {"channel", {2, 3, 2, 2}, {3, 1, 1}},
-                           {"scalar", {}, {7}},        {"empty", {0, 3}, {1, 3}}, {"one", {1}, {1}},
-                           {"grow", {1, 5}, {2, 1, 5}}};
-  std::vector<Case> cases;
-  for (const auto& [name, sa, sb] : shapes)
-    cases.push_back({name, {{sa, a}, {sb, b}}, [f](const Variables& x) { return f(x[0], x[1]); }, each(reference)});
-  return cases;
-}
-
-Row unary_row(const char* name, Variable (*f)(const Variable&), Unary reference, const Domain& domain,
-              std::vector<std::string> kernels) {
-  return {name, Recipe::pointwise, std::move(kernels), {}, unary_cases("", f, reference, domain)};
-}
-
-void append(std::vector<Case>& cases, const std::vector<Case>& more) {
-  cases.insert(cases.end(), more.begin(), more.end());
-}
 
 const Domain kPositive{.low = 0.5, .high = 2};
 const Domain kNoZero{.low = 0.5, .high = 1.5};
@@ -114,6 +57,27 @@ std::vector<Row> operator_rows() {
   return rows;
 }
 
+Row power_row() {
+  Row power{
+      "pow",
+      Recipe::pointwise,
+      {"unary/pow", "binary/power"},
+      {},
+      unary_cases(
+          "2.5", [](const Variable& x) { return pow(x, 2.5); }, [](double x) { return std::pow(x, 2.5); }, kPositive)};
+  append(power.cases, unary_cases(
+                          "-1.5", [](const Variable& x) { return pow(x, -1.5); },
+                          [](double x) { return std::pow(x, -1.5); }, kPositive));
+  append(power.cases, unary_cases(
+                          "3", [](const Variable& x) { return pow(x, 3); },
+                          [](double x) { return std::pow(x, 3); }));  // negative bases too
+  append(power.cases, unary_cases(
+                          "0", [](const Variable& x) { return pow(x, 0); }, [](double) { return 1.0; }));
+  append(power.cases, binary_cases([](const Variable& a, const Variable& b) { return pow(a, b); }, std::pow, kPositive,
+                                   {}, "variable"));
+  return power;
+}
+
 }  // namespace
 
 std::vector<Row> pointwise_rows() {
@@ -127,29 +91,22 @@ std::vector<Row> pointwise_rows() {
            "", [](const Variable& x) { return affine(x, -1.3, 0.4); }, [](double x) { return -1.3 * x + 0.4; })});
   add(unary_row("abs", abs, std::fabs, kKinkAtZero, {"unary/abs", "binary/abs_grad"}));
   add(unary_row("sign", sign, [](double x) { return double((x > 0) - (x < 0)); }, kKinkAtZero, {"unary/sign"}));
+  const Domain between_integers{.kinks = {-1, 0, 1}}, between_halves{.kinks = {-1.5, -0.5, 0.5, 1.5}};
+  add(unary_row("floor", floor, std::floor, between_integers, {"unary/floor"}));
+  add(unary_row("ceil", ceil, std::ceil, between_integers, {"unary/ceil"}));
+  add(unary_row("round", round, std::nearbyint, between_halves, {"unary/round"}));
   add(unary_row("exp", exp, std::exp, {}, {"unary/exp"}));
+  add(unary_row("expm1", expm1, std::expm1, {}, {"unary/expm1"}));
   add(unary_row("log", log, std::log, kPositive, {"unary/log"}));
   add(unary_row("log1p", log1p, std::log1p, {.low = -0.5, .high = 1}, {"unary/log1p"}));
   add(unary_row("sqrt", sqrt, std::sqrt, kPositive, {"unary/sqrt"}));
   add(unary_row("rsqrt", rsqrt, [](double x) { return 1 / std::sqrt(x); }, kPositive, {"unary/rsqrt"}));
   add(unary_row("square", square, [](double x) { return x * x; }, {}, {"unary/square"}));
   add(unary_row("reciprocal", reciprocal, [](double x) { return 1 / x; }, kNoZero, {"unary/reciprocal"}));
-  Row power{
-      "pow",
-      Recipe::pointwise,
-      {"unary/pow"},
-      {},
-      unary_cases(
-          "2.5", [](const Variable& x) { return pow(x, 2.5); }, [](double x) { return std::pow(x, 2.5); }, kPositive)};
-  append(power.cases, unary_cases(
-                          "-1.5", [](const Variable& x) { return pow(x, -1.5); },
-                          [](double x) { return std::pow(x, -1.5); }, kPositive));
-  append(power.cases, unary_cases(
-                          "3", [](const Variable& x) { return pow(x, 3); },
-                          [](double x) { return std::pow(x, 3); }));  // negative bases too
-  append(power.cases, unary_cases(
-                          "0", [](const Variable& x) { return pow(x, 0); }, [](double) { return 1.0; }));
-  add(power);
+  add(power_row());
+  add(unary_row("sin", sin, std::sin, {}, {"unary/sin"}));
+  add(unary_row("cos", cos, std::cos, {}, {"unary/cos"}));
+  add(unary_row("erf", erf, std::erf, {}, {"unary/erf"}));
   add({"clamp",
        Recipe::pointwise,
        {"unary/clamp", "binary/clamp_grad"},
@@ -157,23 +114,6 @@ std::vector<Row> pointwise_rows() {
        unary_cases(
            "", [](const Variable& x) { return clamp(x, -0.6, 0.8); },
            [](double x) { return std::fmin(std::fmax(x, -0.6), 0.8); }, {.kinks = {-0.6, 0.8}})});
-  add(unary_row("relu", relu, [](double x) { return std::fmax(x, 0); }, kKinkAtZero,
-                {"unary/relu", "binary/relu_grad"}));
-  add({"leaky_relu",
-       Recipe::pointwise,
-       {"unary/leaky_relu", "binary/leaky_relu_grad"},
-       {},
-       unary_cases(
-           "", [](const Variable& x) { return leaky_relu(x); }, [](double x) { return x > 0 ? x : 0.2 * x; },
-           kKinkAtZero),
-       kAnyOrder,
-       3});
-  add(unary_row("tanh", tanh, std::tanh, {}, {"unary/tanh", "binary/tanh_grad"}));
-  add(unary_row("sigmoid", sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, {},
-                {"unary/sigmoid", "binary/sigmoid_grad"}));
-  add(unary_row("softplus", softplus, [](double x) { return std::log(1 + std::exp(x)); }, {},
-                {"unary/softplus", "binary/softplus_grad"}));
-  add(unary_row("log_sigmoid", log_sigmoid, [](double x) { return -std::log(1 + std::exp(-x)); }, {}, {}));
   // The two operands from interleaving ranges, so that each is sometimes the larger but they are never close.
   const Domain a{.low = -1.5, .high = 1.5, .kinks = {-0.9, -0.3, 0.3, 0.9}, .margin = 0.2};
   const Domain b{.low = -1.2, .high = 1.2, .kinks = {-1.2, -0.6, 0, 0.6, 1.2}, .margin = 0.2};

@@ -106,6 +106,87 @@ Case concat_case(const char* label, const std::vector<Input>& inputs, int d) {
           }};
 }
 
+Case unsqueeze_case(const char* label, const Shape& from, int d, const Shape& to) {
+  return {label, {{from}}, [d](const Variables& x) { return unsqueeze(x[0], d); }, reshaped(to)};
+}
+
+Case squeeze_case(const char* label, const Shape& from, int d, const Shape& to) {
+  return {label, {{from}}, [d](const Variables& x) { return squeeze(x[0], d); }, reshaped(to)};
+}
+
+Case stack_case(const char* label, const Shape& shape, std::size_t count, int d) {
+  return {label, std::vector<Input>(count, {shape}), [d](const Variables& x) { return stack(x, d); },
+          [shape, d](const std::vector<Array>& in) {
+            Shape stacked;
+            const int at = d < 0 ? d + shape.dim() + 1 : d;
+            for (int k = 0; k <= shape.dim(); ++k) {
+              if (k == at) stacked.push_back(static_cast<std::int64_t>(in.size()));
+              if (k < shape.dim()) stacked.push_back(shape[k]);
+            }
+            Array y = Array::zeros(stacked);
+            for_each_index(stacked, [&](const Shape& i) {
+              Shape from;
+              for (int k = 0; k < i.dim(); ++k)
+                if (k != at) from.push_back(i[k]);
+              y.at(i) = in[static_cast<std::size_t>(i[at])].at(from);
+            });
+            return y;
+          }};
+}
+
+// Operations that give several parts: each times its number, and one after the other in reversed order. `starts` are
+// where the parts begin, and the end.
+Variable joined(const Variables& parts, int d) {
+  Variables turned;
+  for (std::size_t i = parts.size(); i-- > 0;) turned.push_back(parts[i] * static_cast<double>(i + 1));
+  return concat(turned, d);
+}
+
+Reference joined_parts(int d, const std::vector<std::int64_t>& starts) {
+  return [=](const std::vector<Array>& in) {
+    Array y = Array::zeros(in[0].shape);
+    std::int64_t at = 0;
+    for (std::size_t part = starts.size() - 1; part-- > 0;)
+      for (std::int64_t from = starts[part]; from < starts[part + 1]; ++from, ++at)
+        for_each_index(y.shape, [&](Shape i) {
+          if (i[d] != at) return;
+          double& target = y.at(i);
+          i[d] = from;
+          target = static_cast<double>(part + 1) * in[0].at(i);
+        });
+    return y;
+  };
+}
+
+Case split_case(const char* label, const Shape& from, const std::vector<std::int64_t>& sizes, int d,
+                const std::vector<std::int64_t>& starts) {
+  return {
+      label, {{from}}, [=](const Variables& x) { return joined(split(x[0], sizes, d), d); }, joined_parts(d, starts)};
+}
+
+Case even_split_case(const char* label, const Shape& from, std::int64_t size, int d,
+                     const std::vector<std::int64_t>& starts) {
+  return {
+      label, {{from}}, [=](const Variables& x) { return joined(split(x[0], size, d), d); }, joined_parts(d, starts)};
+}
+
+Case chunk_case(const char* label, const Shape& from, std::int64_t parts, int d,
+                const std::vector<std::int64_t>& starts) {
+  return {
+      label, {{from}}, [=](const Variables& x) { return joined(chunk(x[0], parts, d), d); }, joined_parts(d, starts)};
+}
+
+Case unbind_case(const char* label, const Shape& from, int d, const std::vector<std::int64_t>& starts) {
+  return {label,
+          {{from}},
+          [=](const Variables& x) {
+            Variables parts = unbind(x[0], d);
+            for (Variable& part : parts) part = unsqueeze(part, d);
+            return joined(parts, d);
+          },
+          joined_parts(d, starts)};
+}
+
 Case pad_case(const char* label, const Shape& from, const std::vector<Padding>& pads, double value = 0) {
   return {label,
           {{from}},
@@ -191,6 +272,45 @@ std::vector<Row> shape_rows() {
        {concat_case("rows", {{{2, 3}}, {{1, 3}}, {{4, 3}}}, 0),
         concat_case("channels", {{{2, 3, 2, 2}}, {{2, 1, 2, 2}}}, 1), concat_case("last", {{{2, 3}}, {{2, 5}}}, 1),
         concat_case("single", {{{5}}}, 0), concat_case("empty", {{{2, 0}}, {{2, 3}}}, 1)}},
+      {"unsqueeze",
+       linear,
+       {},
+       {0},
+       {unsqueeze_case("first", {3, 5}, 0, {1, 3, 5}), unsqueeze_case("last", {3, 5}, -1, {3, 5, 1}),
+        unsqueeze_case("middle", {2, 3, 5}, 1, {2, 1, 3, 5}), unsqueeze_case("scalar", {}, 0, {1}),
+        unsqueeze_case("empty", {0, 3}, 1, {0, 1, 3})}},
+      {"squeeze",
+       linear,
+       {},
+       {0},
+       {squeeze_case("first", {1, 3, 5}, 0, {3, 5}), squeeze_case("last", {3, 5, 1}, -1, {3, 5}),
+        squeeze_case("one", {1}, 0, {}), squeeze_case("image", {2, 3, 1, 5}, 2, {2, 3, 5}),
+        squeeze_case("empty", {0, 1, 3}, 1, {0, 3})}},
+      {"stack",
+       linear,
+       {},
+       {0, 1, 2},
+       {stack_case("first", {3, 5}, 3, 0), stack_case("last", {3, 5}, 2, -1), stack_case("middle", {2, 3, 5}, 2, 1),
+        stack_case("scalars", {}, 3, 0), stack_case("single", {1}, 1, 1), stack_case("empty", {0, 3}, 2, 0)}},
+      {"split",
+       linear,
+       {},
+       {0},
+       {split_case("sizes", {7, 3}, {2, 0, 4, 1}, 0, {0, 2, 2, 6, 7}),
+        split_case("channels", {2, 5, 2, 3}, {2, 3}, 1, {0, 2, 5}), even_split_case("even", {3, 7}, 3, 1, {0, 3, 6, 7}),
+        even_split_case("whole", {5}, 9, 0, {0, 5}), even_split_case("empty", {0, 3}, 2, 0, {0, 0})}},
+      {"chunk",
+       linear,
+       {},
+       {0},
+       {chunk_case("half", {3, 7}, 2, 1, {0, 4, 7}), chunk_case("channels", {2, 6, 1, 3}, 3, 1, {0, 2, 4, 6}),
+        chunk_case("fewer", {6}, 4, 0, {0, 2, 4, 6}), chunk_case("one", {1, 2}, 1, 0, {0, 1})}},
+      {"unbind",
+       linear,
+       {},
+       {0},
+       {unbind_case("rows", {3, 5}, 0, {0, 1, 2, 3}), unbind_case("channels", {2, 3, 2, 2}, 1, {0, 1, 2, 3}),
+        unbind_case("vector", {3}, 0, {0, 1, 2, 3}), unbind_case("one", {1, 2}, 0, {0, 1})}},
       {"pad",
        linear,
        {"fill"},

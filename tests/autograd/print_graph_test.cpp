@@ -24,6 +24,27 @@ TEST_CASE("text: a line per node, inputs first, shared ones once, constants show
                               " = add(" + m + ", constant)  float32[2, 3]  24 bytes\n");
 }
 
+TEST_CASE("graph_nodes: the same as structs") {
+  const Variable x = Variable::leaf(Tensor::zeros({2, 3}));
+  const Variable once = record(
+      "once", {x, Tensor::zeros({})}, Tensor::zeros({4}),
+      [](const Backward&) -> Variables {
+        return {Variable(), Variable()};
+      },
+      Keep::nothing, Order::first);
+  const std::vector<GraphNode> nodes = graph_nodes(once);
+  REQUIRE(nodes.size() == 2);
+  CHECK(nodes[0].leaf);
+  CHECK(nodes[0].id == x.node()->id());
+  CHECK(nodes[0].bytes == 24);
+  CHECK(nodes[1].name == "once");
+  CHECK(nodes[1].inputs == std::vector<std::uint64_t>{nodes[0].id, GraphNode::kConstant});
+  CHECK(nodes[1].highest_order == Order::first);
+  CHECK(std::string(nodes[1].where.file_name()).ends_with("print_graph_test.cpp"));
+  CHECK(graph_nodes(Tensor::zeros({2})).empty());
+  CHECK_THROWS_AS(graph_nodes(Variable()), Error);
+}
+
 TEST_CASE("dot: nodes and edges") {
   const Variable x = Variable::leaf(Tensor::zeros({2}, {.dtype = DType::float64}));
   const Variable y = x * Variable(Tensor::zeros({2}, {.dtype = DType::float64}));

@@ -127,6 +127,29 @@ TEST_CASE("pointwise: broadcast inputs") {
     }
 }
 
+TEST_CASE_TEMPLATE("where: any layouts and broadcasts", T, float, double) {
+  const Shape shape{3, 4, 5, 6};
+  for (auto& [c_layout, c] : layouts(shape, dtype_of<T>()))
+    for (auto& [a_layout, a] : layouts(shape, dtype_of<T>()))
+      for (const Shape& small : {Shape{}, {1, 4, 1, 1}, {3, 1, 1, 6}, {3, 4, 5, 6}}) {
+        CAPTURE(c_layout);
+        CAPTURE(a_layout);
+        CAPTURE(small);
+        generate(c, [](std::int64_t i) { return i % 3 - 1; });
+        gaussian(a, 1);
+        const Tensor b = gaussian(Tensor::empty(small, {.dtype = dtype_of<T>()}), 2).expand(shape);
+        const std::vector<double> vc = values(c), va = values(a), vb = values(b);
+        std::vector<double> expected;
+        for (std::size_t i = 0; i < vc.size(); ++i) expected.push_back(vc[i] != 0 ? va[i] : vb[i]);
+        const Tensor y = Tensor::empty_like(c);
+        cpu().where(c, a, b, y);
+        CHECK(values(y) == expected);
+        cpu().where(c, b, a, y);
+        for (std::size_t i = 0; i < vc.size(); ++i) expected[i] = vc[i] != 0 ? vb[i] : va[i];
+        CHECK(values(y) == expected);
+      }
+}
+
 TEST_CASE("pointwise: an output may be the input") {
   const Tensor x = gaussian(Tensor::empty({1000}), 6);
   std::vector<double> expected = values(x);

@@ -18,20 +18,32 @@ void fill(const Tensor& dst, double value);
 
 void unary(UnaryOp op, const Tensor& x, const Tensor& y, Constants c);
 void binary(BinaryOp op, const Tensor& a, const Tensor& b, const Tensor& y, Constants c);
+void where(const Tensor& condition, const Tensor& a, const Tensor& b, const Tensor& y);
 
 /// Both accumulate in double. An empty sum is 0.
 void sum(const Tensor& x, const Tensor& y);
 /// NaN where any element is NaN. Throws for the largest of no elements.
 void amax(const Tensor& x, const Tensor& y);
 
-/// Any dtype. Both throw, before they write, for an index that is not a row of `table`.
-void gather_rows(const Tensor& table, const Tensor& index, const Tensor& y);
-void scatter_add_rows(const Tensor& g, const Tensor& index, const Tensor& table);
+/// Accumulates in double.
+void cumsum(const Tensor& x, const Tensor& y, int d);
+void argsort(const Tensor& x, const Tensor& index, int d, SortOrder order);
+
+void index_select(const Tensor& x, const Tensor& index, const Tensor& y, int d);
+void index_add(const Tensor& g, const Tensor& index, const Tensor& y, int d);
+void gather(const Tensor& x, const Tensor& index, const Tensor& y, int d);
+void scatter_add(const Tensor& g, const Tensor& index, const Tensor& y, int d);
 
 void channel_moments(const Tensor& x, const Tensor& mean, const Tensor& var);
 void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
                         const Tensor& y);
 void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
+                     const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+
+void group_moments(const Tensor& x, const Tensor& mean, const Tensor& var);
+void normalize_groups(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
+                      const Tensor& y);
+void group_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                      const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
 void uniform(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double low, double high);

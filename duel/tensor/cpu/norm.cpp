@@ -2,82 +2,15 @@
 //
 // Statistics are sums in double over pieces of pixels, cut by size and put together in order.
 #include <algorithm>
-#include <memory>
 #include <vector>
 
 #include "duel/tensor/cpu/kernels.h"
-#include "duel/tensor/cpu/simd/loops.h"
-#include "duel/tensor/cpu/strided.h"
+#include "duel/tensor/cpu/norm_common.h"
 
 namespace duel::cpu {
-namespace {
-
-struct Geometry {
-  std::int64_t samples, pixels, channels;  // pixels of one sample
-  std::int64_t period;  // what the inner loops see as channels: several pixels of few channels, so that vectors fill
-
-  explicit Geometry(const Tensor& x)
-      : samples(x.size(0)), pixels(1), channels(x.size(1)), period(channels < 32 ? 16 * channels : channels) {
-    for (int i = 2; i < x.dim(); ++i) pixels *= x.size(i);
-  }
-  /// Pixels in a piece of parallel work; at least a few, for each piece handles arrays of `channels`.
-  std::int64_t grain() const { return std::max<std::int64_t>(16, kGrain / channels); }
-};
-
-std::unique_ptr<double[]> uninitialized(std::int64_t n) {
-  return std::make_unique_for_overwrite<double[]>(static_cast<std::size_t>(n));
-}
-
-// One value per channel, made by f(c), repeated to fill the period.
-template <class To, class F>
-void fill_period(const Geometry& g, To* values, const F& f) {
-  for (std::int64_t c = 0; c < g.channels; ++c) values[c] = static_cast<To>(f(c));
-  for (std::int64_t c = g.channels; c < g.period; ++c) values[c] = values[c - g.channels];
-}
-
-// The transpose: adds the period's values of each channel.
-void fold_period(const Geometry& g, const double* values, double* channels) {
-  std::copy_n(values, g.channels, channels);
-  for (std::int64_t c = g.channels; c < g.period; ++c) channels[c % g.channels] += values[c];
-}
-
-// gain or bias: [N, C] of any strides, or a constant.
-template <class T>
-struct PerSample {
-  PerSample(const Tensor& t, T constant) : value(constant) {
-    if (!t.defined()) return;
-    data = t.data<T>();
-    sample_step = t.size(0) > 1 ? t.strides()[0] : 0;
-    channel_step = t.strides()[1];
-  }
-  T operator()(std::int64_t n, std::int64_t c) const { return data ? data[n * sample_step + c * channel_step] : value; }
-  bool same_for_all_samples() const { return sample_step == 0; }
-
-  T value;
-  const T* data = nullptr;
-  std::int64_t sample_step = 0, channel_step = 0;
-};
-
-// Calls prepare(sample, scratch) and then f(first element, elements) for runs of pixels that share a sample (all do,
-// where `shared`), in parallel. `scratch` is `arrays` arrays of one period each.
-template <class T, class Prepare, class F>
-void for_each_run(const Geometry& g, bool shared, int arrays, const Prepare& prepare, const F& f) {
-  const std::int64_t run = shared ? g.samples * g.pixels : g.pixels;
-  parallel_for(g.samples * g.pixels, g.grain(), [&](std::int64_t begin, std::int64_t end) {
-    std::vector<T> scratch(static_cast<std::size_t>(arrays * g.period));
-    while (begin < end) {
-      const std::int64_t sample = begin / run, stop = std::min(end, (sample + 1) * run);
-      prepare(sample, scratch.data());
-      f(begin * g.channels, (stop - begin) * g.channels, scratch.data());
-      begin = stop;
-    }
-  });
-}
-
-}  // namespace
 
 void channel_moments(const Tensor& x, const Tensor& mean, const Tensor& var) {
-  const Geometry g(x);
+  const NormGeometry g(x);
   if (g.channels == 0) return;
   const std::int64_t pixels = g.samples * g.pixels, pieces = ceil_div(pixels, g.grain());
   check(pixels > 0, "channel_moments", "no elements in a channel of shape ", x.shape());
@@ -118,7 +51,7 @@ void channel_moments(const Tensor& x, const Tensor& mean, const Tensor& var) {
 
 void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
                         const Tensor& y) {
-  const Geometry g(x);
+  const NormGeometry g(x);
   if (x.numel() == 0) return;
   dispatch_floating("normalize_channels", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
@@ -144,47 +77,25 @@ namespace {
 
 // dgain[n, c] = sum_s dy * xhat and dbias[n, c] = sum_s dy.
 template <class T>
-void parameter_grads(const Geometry& g, const T* x, const T* dy, const T* mean, const T* rstd, T* dgain, T* dbias) {
-  const std::int64_t grain = std::min(g.grain(), g.pixels), pieces = ceil_div(g.pixels, grain);
-  const auto means = uninitialized(g.period),
-             partial = uninitialized(pieces > 1 ? g.samples * pieces * 2 * g.channels : 0);
+void parameter_grads(const NormGeometry& g, const T* x, const T* dy, const T* mean, const T* rstd, T* dgain, T* dbias) {
+  const auto means = uninitialized(g.period);
   fill_period(g, means.get(), [&](std::int64_t c) { return mean[c]; });
-  const auto store = [&](std::int64_t n, const double* sum, const double* product) {
-    for (std::int64_t c = 0; c < g.channels; ++c) {
-      dbias[n * g.channels + c] = static_cast<T>(sum[c]);
-      dgain[n * g.channels + c] = static_cast<T>(product[c] * rstd[c]);
-    }
-  };
-  parallel_for(g.samples * pieces, g.grain() / grain, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<double> sums(static_cast<std::size_t>(2 * g.period)), folded(static_cast<std::size_t>(2 * g.channels));
-    for (std::int64_t i = begin; i < end; ++i) {
-      std::fill(sums.begin(), sums.end(), 0.0);
-      const std::int64_t n = i / pieces, first = i % pieces * grain, count = std::min(grain, g.pixels - first);
-      const std::int64_t at = (n * g.pixels + first) * g.channels;
-      loops<T>().norm.grad_sums(x + at, dy + at, count * g.channels, g.period, means.get(), sums.data(),
-                                sums.data() + g.period);
-      double* out = pieces > 1 ? partial.get() + i * 2 * g.channels : folded.data();
-      fold_period(g, sums.data(), out);
-      fold_period(g, sums.data() + g.period, out + g.channels);
-      if (pieces == 1) store(n, out, out + g.channels);
-    }
-  });
-  if (pieces == 1) return;
-  const std::int64_t together = std::max<std::int64_t>(1, kGrain / (2 * g.channels * pieces));
-  parallel_for(g.samples, together, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<double> total(static_cast<std::size_t>(2 * g.channels));
-    for (std::int64_t n = begin; n < end; ++n) {
-      std::fill(total.begin(), total.end(), 0.0);
-      loops<double>().reduce.sum(partial.get() + n * pieces * 2 * g.channels, pieces, 2 * g.channels, 2 * g.channels, 1,
-                                 total.data());
-      store(n, total.data(), total.data() + g.channels);
-    }
-  });
+  sum_per_sample(
+      g, [&](std::int64_t, double*) { return means.get(); },
+      [&](std::int64_t first, std::int64_t count, const double* shift, double* sum, double* product) {
+        loops<T>().norm.grad_sums(x + first, dy + first, count, g.period, shift, sum, product);
+      },
+      [&](std::int64_t n, const double* sum, const double* product) {
+        for (std::int64_t c = 0; c < g.channels; ++c) {
+          dbias[n * g.channels + c] = static_cast<T>(sum[c]);
+          dgain[n * g.channels + c] = static_cast<T>(product[c] * rstd[c]);
+        }
+      });
 }
 
 // sums[c] = sum_n gain[n, c] * grads[n, c]
 template <class T>
-void weigh(const Geometry& g, const PerSample<T>& gain, const T* grads, double* sums) {
+void weigh(const NormGeometry& g, const PerSample<T>& gain, const T* grads, double* sums) {
   parallel_for(g.channels, std::max<std::int64_t>(16, kGrain / g.samples), [&](std::int64_t begin, std::int64_t end) {
     std::fill(sums + begin, sums + end, 0.0);
     if (gain.same_for_all_samples()) {
@@ -205,7 +116,7 @@ void weigh(const Geometry& g, const PerSample<T>& gain, const T* grads, double* 
 // where M * mean(G) and M * mean(G * xhat) are dbias and dgain weighed by gain and summed over the samples.
 void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                      const Tensor& dx, const Tensor& dgain, const Tensor& dbias) {
-  const Geometry g(x);
+  const NormGeometry g(x);
   if (x.numel() == 0) {
     fill(dgain, 0);
     fill(dbias, 0);

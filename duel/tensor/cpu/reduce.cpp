@@ -1,4 +1,4 @@
-// Sums and maxima over any set of dimensions.
+// Sums and maxima over any set of dimensions, and running sums along one.
 //
 // The kept dimensions are cut into tiles of outputs, the reduced ones into pieces, both by size only. A piece of a tile
 // is reduced in double by one inner loop; where a tile has several pieces their results are put together in order. So
@@ -141,6 +141,32 @@ void sum(const Tensor& x, const Tensor& y) {
 void amax(const Tensor& x, const Tensor& y) {
   check(x.numel() > 0 || y.numel() == 0, "amax", "no elements to take the largest of in shape ", x.shape());
   reduce<Amax>("amax", x, y);
+}
+
+// Lines run side by side, in tiles as above.
+void cumsum(const Tensor& x, const Tensor& y, int d) {
+  if (y.numel() == 0) return;
+  dispatch_floating("cumsum", y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Shape lines = y.shape();
+    lines[d] = 1;
+    const auto s = strided<2>(lines, {y.strides(), x.strides()});
+    const std::int64_t n = y.size(d), yd = y.strides()[d], xd = x.strides()[d], yc = s.col_step(0), xc = s.col_step(1);
+    const T* px = x.data<T>();
+    T* py = y.mutable_data<T>();
+    for_each_block(
+        s,
+        [&](const auto& at, std::int64_t rows, std::int64_t cols) {
+          for (std::int64_t r = 0; r < rows; ++r) {
+            double acc[kMaxTile] = {};
+            T* to = py + at[0] + r * s.row_step(0);
+            const T* from = px + at[1] + r * s.row_step(1);
+            for (std::int64_t i = 0; i < n; ++i, to += yd, from += xd)
+              for (std::int64_t c = 0; c < cols; ++c) to[c * yc] = static_cast<T>(acc[c] += from[c * xc]);
+          }
+        },
+        std::clamp<std::int64_t>(kGrain / n, 1, kMaxTile));
+  });
 }
 
 }  // namespace duel::cpu

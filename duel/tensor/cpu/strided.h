@@ -85,24 +85,25 @@ Strided<K> strided(const Shape& shape, const std::array<Shape, K>& strides) {
 }
 
 /// Calls f(offsets, rows, n) in parallel for blocks that cover all elements once: `rows` rows of `n` elements from
-/// `offsets` on, spaced by `row_step` and `col_step`. No tensor may be empty.
+/// `offsets` on, spaced by `row_step` and `col_step`. No tensor may be empty. A block has at most `grain` elements:
+/// fewer than kGrain where there is more behind each than itself.
 template <int K, class F>
-void for_each_block(const Strided<K>& s, const F& f) {
+void for_each_block(const Strided<K>& s, const F& f, std::int64_t grain = kGrain) {
   const std::int64_t n = s.row_size(), rows = s.numel() / n;
-  if (n > kGrain) {  // long rows: a piece is a part of one
-    const std::int64_t parts = ceil_div(n, kGrain);
+  if (n > grain) {  // long rows: a piece is a part of one
+    const std::int64_t parts = ceil_div(n, grain);
     parallel_for(rows * parts, 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         auto at = s.offset(i / parts, 1);
-        const std::int64_t col = i % parts * kGrain;
+        const std::int64_t col = i % parts * grain;
         for (int k = 0; k < K; ++k) at[k] += col * s.col_step(k);
-        f(at, std::int64_t{1}, std::min(kGrain, n - col));
+        f(at, std::int64_t{1}, std::min(grain, n - col));
       }
     });
     return;
   }
   const std::int64_t run = s.dims > 1 ? s.size[s.dims - 2] : 1;  // rows that are evenly spaced
-  parallel_for(rows, kGrain / n, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(rows, grain / n, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end;) {
       const std::int64_t count = std::min(end - row, run - row % run);
       f(s.offset(row, 1), count, n);

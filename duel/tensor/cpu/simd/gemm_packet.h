@@ -1,4 +1,4 @@
-// SIMD packets for the matrix product: the few operations it needs of Eigen's (internal) packet layer, in one place.
+// SIMD packets for matrix products and softmax: the few operations they need of Eigen's (internal) packet layer, in one place.
 #pragma once
 
 // g++ 12 takes the deliberately undefined operands of its own AVX-512 intrinsics for mistakes (its bug 105593), and
@@ -40,6 +40,14 @@ EIGEN_ALWAYS_INLINE Packet<T> multiply_add(const Packet<T>& a, const Packet<T>& 
 template <class T>
 EIGEN_ALWAYS_INLINE T sum(const Packet<T>& x) {
   return Eigen::internal::predux(x);
+}
+
+/// exp(x), and 0 where that would be denormal; NaN stays NaN.
+template <class T>
+EIGEN_ALWAYS_INLINE Packet<T> exp(const Packet<T>& x) {
+  constexpr T kLeast = sizeof(T) == 4 ? T(-87.3365447) : T(-708.396418532264);
+  namespace packets = Eigen::internal;
+  return packets::pandnot(packets::pexp(x), packets::pcmp_lt(x, broadcast(kLeast)));
 }
 
 /// out[q * out_stride + j] = in[j * in_stride + q] for q, j < kLanes.

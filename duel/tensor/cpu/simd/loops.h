@@ -47,6 +47,27 @@ struct NormLoops {
                const T* slope, const T* bias);
 };
 
+/// Over rows of n >= 1 consecutive elements. Sums of exponentials are taken in double, a few packets at a time.
+template <class T>
+struct SoftmaxLoops {
+  using Forward = void (*)(const T* x, T* y, std::int64_t rows, std::int64_t n);
+  using Gradient = void (*)(const T* y, const T* dy, T* dx, std::int64_t rows, std::int64_t n);
+  Forward softmax, log_softmax;
+  Gradient softmax_grad, log_softmax_grad;
+  /// out[i] = the inner product of rows i
+  void (*inner_products)(const T* a, const T* b, std::int64_t rows, std::int64_t n, T* out);
+
+  // A tile of attention's scores s: rows of n, `stride` apart, which holds a whole number of 64-byte lines; what lies
+  // between n and the stride is overwritten.
+  /// p = exp(scale s - max) in place of s, the running maximum and sum of each row brought up to date before; what was
+  /// added up under the old maximum must be multiplied by correction[i].
+  void (*attend)(T* s, std::int64_t rows, std::int64_t n, std::int64_t stride, T scale, T* max, double* sum,
+                 T* correction);
+  /// p = exp(scale s - lse) in place of s, and scale p (dp - delta) in place of dp.
+  void (*attend_grad)(T* s, T* dp, std::int64_t rows, std::int64_t n, std::int64_t stride, T scale, const T* lse,
+                      const T* delta);
+};
+
 /// The constants of a step, reduced to what an element needs.
 template <class T>
 struct AdamConstants {
@@ -78,6 +99,7 @@ struct Loops {
   PointwiseLoops<T> pointwise;
   ReduceLoops<T> reduce;
   NormLoops<T> norm;
+  SoftmaxLoops<T> softmax;
   OptimLoops<T> optim;
 };
 

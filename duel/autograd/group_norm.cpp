@@ -1,0 +1,145 @@
+#include "duel/autograd/group_norm.h"
+
+#include <utility>
+
+#include "duel/autograd/fused.h"
+#include "duel/autograd/norm_parameters.h"
+#include "duel/autograd/pointwise.h"
+#include "duel/autograd/reduce.h"
+#include "duel/autograd/shape_ops.h"
+#include "duel/tensor/backend.h"
+
+namespace duel {
+namespace {
+
+// [N, G], row-major.
+struct GroupMoments {
+  Tensor mean, var;
+};
+
+GroupMoments group_moments(const Variable& x, std::int64_t groups) {
+  const Tensor mean = Tensor::empty({x.size(0), groups}, x.value().options()), var = Tensor::empty_like(mean);
+  backend(mean.device()).group_moments(x.value().channels_last(), mean, var);
+  return {mean, var};
+}
+
+// Elements of one channel of a sample.
+std::int64_t pixels(const Variable& x) {
+  std::int64_t n = 1;
+  for (int i = 2; i < x.dim(); ++i) n *= x.size(i);
+  return n;
+}
+
+// The definition, in ordinary operations.
+Variable composite(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps) {
+  const Variable grouped = reshape(x, {x.size(0), groups, x.size(1) / groups, pixels(x)});
+  const Variable centred = grouped - mean(grouped, {2, 3}, KeepDims::yes);
+  const Variable var = mean(square(centred), {2, 3}, KeepDims::yes);
+  return scale_and_shift(reshape(centred * rsqrt(var + eps), x.shape()), gain, bias);
+}
+
+Variables gradients(const Backward& b, const Variable& x, const Variable& gain, const Variable& bias,
+                    const Tensor& mean, const Tensor& rstd) {
+  const Tensor dx = Tensor::empty(x.shape(), {x.dtype(), x.value().device(), Layout::channels_last});
+  const Tensor dgain = Tensor::empty({x.size(0), x.size(1)}, x.value().options()), dbias = Tensor::empty_like(dgain);
+  backend(dx.device())
+      .group_norm_grad(x.value().channels_last(), b.grad.value().channels_last(), mean, rstd, per_sample(gain, x), dx,
+                       dgain, dbias);
+  return {dx, b.needs(1) ? sum_to(dgain, gain.shape()) : Variable(),
+          b.needs(2) ? sum_to(dbias, bias.shape()) : Variable()};
+}
+
+Variable normalize(const char* name, const Variable& x, const GroupMoments& moments, const Variable& gain,
+                   const Variable& bias, double eps) {
+  const Tensor rstd = reciprocal_stddev(moments.var, eps);
+  Tensor y = Tensor::empty(x.shape(), {x.dtype(), x.value().device(), Layout::channels_last});
+  backend(y.device())
+      .normalize_groups(x.value().channels_last(), moments.mean, rstd, per_sample(gain, x), per_sample(bias, x), y);
+  return record_fused(
+      name, {x, gain, bias}, std::move(y),
+      [x = Saved(x), gain = Saved(gain), bias = Saved(bias), mean = moments.mean, rstd](const Backward& b) {
+        return gradients(b, x.get(), gain.get(), bias.get(), mean, rstd);
+      },
+      [groups = rstd.size(1), eps](const Variables& in) { return composite(in[0], groups, in[1], in[2], eps); });
+}
+
+Variable normalize_instances(const char* name, const Variable& x, const Variable& gain, const Variable& bias,
+                             double eps, BatchMoments* moments) {
+  check_affine_input(name, x, gain, bias, eps);
+  check(pixels(x) > 1, name, "needs more than one element per channel of a sample, got ", x.value());
+  const GroupMoments found = group_moments(x, x.size(1));
+  if (moments) {
+    check(x.size(0) > 0, name, "a batch without samples has no moments: ", x.value());
+    const NoGrad no_grad;
+    *moments = {mean(Variable(found.mean), {0}).value(), mean(Variable(found.var), {0}).value(), pixels(x)};
+  }
+  return normalize(name, x, found, gain, bias, eps);
+}
+
+// [..., M] or [N, C, S...] as rows of one group: their elements lie in the order of memory if that takes no copy, for
+// statistics over all of them do not ask for another.
+Variable normalize_rows(const Variable& x, std::int64_t rows, std::int64_t elements, bool whole_samples, double eps) {
+  Shape order{0}, back{0};
+  const bool reorder = whole_samples && x.dim() >= 3 && x.value().is_channels_last() && !x.value().is_row_major();
+  for (int i = 1; i < x.dim(); ++i) {
+    order.push_back(reorder ? i % (x.dim() - 1) + 1 : i);
+    back.push_back(reorder ? (i == 1 ? x.dim() - 1 : i - 1) : i);
+  }
+  const Variable in_order = reorder ? permute(x, order) : x, flat = reshape(in_order, {rows, 1, elements});
+  const Variable y = reshape(normalize("layer_norm", flat, group_moments(flat, 1), {}, {}, eps), in_order.shape());
+  return reorder ? permute(y, back) : y;
+}
+
+}  // namespace
+
+Variable group_norm(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps) {
+  check_affine_input("group_norm", x, gain, bias, eps);
+  check(groups >= 1 && x.size(1) % groups == 0, "group_norm", groups, " groups do not divide the channels of ",
+        x.value());
+  check(x.size(1) / groups * pixels(x) > 1, "group_norm", "needs more than one element per group, got ", x.value(),
+        " with ", groups, " groups; use fewer");
+  return normalize("group_norm", x, group_moments(x, groups), gain, bias, eps);
+}
+
+Variable instance_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps,
+                       BatchMoments* moments) {
+  return normalize_instances("instance_norm", x, gain, bias, eps, moments);
+}
+
+Variable adaptive_instance_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps) {
+  for (const Variable& v : {gain, bias})
+    check(v.defined() && v.dim() == 2, "adaptive_instance_norm", "needs a gain and bias [N, C] for input ", x.value(),
+          ", got ", v.value());
+  return normalize_instances("adaptive_instance_norm", x, gain, bias, eps, nullptr);
+}
+
+Variable layer_norm(const Variable& x, const Shape& normalized_shape, const Variable& gain, const Variable& bias,
+                    double eps) {
+  const int dims = normalized_shape.dim(), kept = x.dim() - dims;
+  check(eps >= 0, "layer_norm", "eps must not be negative, got ", eps);
+  check(x.defined() && is_floating(x.dtype()), "layer_norm", "needs float32 or float64, got ", x.value());
+  bool fits = dims >= 1 && kept >= 0 && normalized_shape.numel() > 0;
+  for (int i = 0; fits && i < dims; ++i) fits = x.shape()[kept + i] == normalized_shape[i];
+  check(fits, "layer_norm", "normalized_shape must be the last sizes of the input, none of them 0: ", normalized_shape,
+        " for ", x.value());
+  for (const Variable& v : {gain, bias})
+    check(!v.defined() || (v.dtype() == x.dtype() && v.shape() == normalized_shape), "layer_norm",
+          "gain and bias must be ", x.dtype(), normalized_shape, ", got ", v.value());
+  const std::int64_t elements = normalized_shape.numel(), rows = x.numel() / elements;
+  if (dims == 1) {  // gain and bias go through the kernel: [D] are the channels of x [rows, D]
+    const Variable flat = reshape(x, {rows, elements});
+    return reshape(normalize("layer_norm", flat, group_moments(flat, 1), gain, bias, eps), x.shape());
+  }
+  Variable y = normalize_rows(x, rows, elements, kept == 1, eps);
+  if (gain.defined()) y = y * gain;
+  return bias.defined() ? y + bias : y;
+}
+
+Variable pixel_norm(const Variable& x, double eps) {
+  check(eps >= 0, "pixel_norm", "eps must not be negative, got ", eps);
+  check(x.dim() >= 2 && is_floating(x.dtype()) && x.size(1) >= 1, "pixel_norm",
+        "needs a float32 or float64 [N, C, ...] with a channel at least, got ", x.value());
+  return x * rsqrt(mean(square(x), {1}, KeepDims::yes) + eps);
+}
+
+}  // namespace duel

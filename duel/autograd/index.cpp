@@ -1,0 +1,154 @@
+#include "duel/autograd/index.h"
+
+#include "duel/autograd/shape_ops.h"
+#include "duel/tensor/backend.h"
+
+namespace duel {
+namespace {
+
+void check_index(const char* name, const Variable& x, const Tensor& index) {
+  check(x.defined(), name, "the input is undefined");
+  check(index.defined() && index.dtype() == DType::int64, name, "needs int64 indices, got ", index);
+}
+
+void check_vector(const char* name, const Variable& x, const Tensor& index) {
+  check_index(name, x, index);
+  check(index.dim() == 1, name, "needs indices [K], got ", index);
+}
+
+// Those of the transposes.
+void check_sum(const char* name, const Variable& g, std::int64_t size) {
+  check(is_floating(g.dtype()), name, "needs float32 or float64, got ", g.value());
+  check(size >= 0, name, "a dimension of ", size, " elements");
+}
+
+Shape with_size(Shape shape, int d, std::int64_t size) {
+  shape[d] = size;
+  return shape;
+}
+
+// What a new tensor in the layout of x needs.
+TensorOptions like(const Variable& x) {
+  const Layout layout = x.value().is_channels_last() ? Layout::channels_last : Layout::row_major;
+  return {x.dtype(), x.value().device(), layout};
+}
+
+// Along dimension d, output i is input source(i).
+template <class Source>
+Tensor rearranged(const Tensor& x, int d, const Source& source) {
+  std::vector<std::int64_t> index;
+  for (std::int64_t i = 0; i < x.size(d); ++i) index.push_back(source(i));
+  Tensor y = Tensor::empty_like(x);
+  backend(x.device()).index_select(x, Tensor::from(index, {x.size(d)}).to(x.device()), y, d);
+  return y;
+}
+
+Variable flip_one(const Variable& x, int d) {
+  const std::int64_t last = x.size(d) - 1;
+  return record("flip", {x}, rearranged(x.value(), d, [&](std::int64_t i) { return last - i; }),
+                [d](const Backward& b) -> Variables { return {flip_one(b.grad, d)}; });
+}
+
+// 0 <= shift < the size of d.
+Variable roll_one(const Variable& x, int d, std::int64_t shift) {
+  const std::int64_t size = x.size(d), back = size - shift;
+  if (shift == 0) return x;
+  return record("roll", {x}, rearranged(x.value(), d, [&](std::int64_t i) { return (i + back) % size; }),
+                [d, back](const Backward& b) -> Variables { return {roll_one(b.grad, d, back)}; });
+}
+
+}  // namespace
+
+Variable gather(const Variable& x, int d, const Tensor& index) {
+  check_index("gather", x, index);
+  d = x.value().wrap_dim(d);
+  check(index.dim() == x.dim() && with_size(index.shape(), d, x.size(d)) == x.shape(), "gather", "indices ", index,
+        " along dimension ", d, " of ", x.value(), ": their other sizes must be the same");
+  Tensor y = Tensor::empty(index.shape(), like(x));
+  backend(y.device()).gather(x.value(), index, y, d);
+  return record("gather", {x}, std::move(y),
+                [index = Saved(index), d, size = x.size(d)](const Backward& b) -> Variables {
+                  return {scatter_add(b.grad, d, index.get().value(), size)};
+                });
+}
+
+Variable scatter_add(const Variable& g, int d, const Tensor& index, std::int64_t size) {
+  check_index("scatter_add", g, index);
+  check_sum("scatter_add", g, size);
+  d = g.value().wrap_dim(d);
+  check(index.shape() == g.shape(), "scatter_add", g.value(), " does not fit indices ", index);
+  Tensor y = Tensor::zeros(with_size(g.shape(), d, size), like(g));
+  backend(y.device()).scatter_add(g.value(), index, y, d);
+  return record("scatter_add", {g}, std::move(y), [index = Saved(index), d](const Backward& b) -> Variables {
+    return {gather(b.grad, d, index.get().value())};
+  });
+}
+
+Variable index_select(const Variable& x, int d, const Tensor& index) {
+  check_vector("index_select", x, index);
+  d = x.value().wrap_dim(d);
+  Tensor y = Tensor::empty(with_size(x.shape(), d, index.numel()), like(x));
+  backend(y.device()).index_select(x.value(), index, y, d);
+  return record("index_select", {x}, std::move(y),
+                [index = Saved(index), d, size = x.size(d)](const Backward& b) -> Variables {
+                  return {index_add(b.grad, d, index.get().value(), size)};
+                });
+}
+
+Variable index_add(const Variable& g, int d, const Tensor& index, std::int64_t size) {
+  check_vector("index_add", g, index);
+  check_sum("index_add", g, size);
+  d = g.value().wrap_dim(d);
+  check(g.size(d) == index.numel(), "index_add", "dimension ", d, " of ", g.value(), " does not fit indices ", index);
+  Tensor y = Tensor::zeros(with_size(g.shape(), d, size), like(g));
+  backend(y.device()).index_add(g.value(), index, y, d);
+  return record("index_add", {g}, std::move(y), [index = Saved(index), d](const Backward& b) -> Variables {
+    return {index_select(b.grad, d, index.get().value())};
+  });
+}
+
+Variable embedding(const Variable& table, const Tensor& index) {
+  check(table.defined() && table.dim() == 2 && is_floating(table.dtype()), "embedding",
+        "needs a float table [R, D], got ", table.value());
+  check_index("embedding", table, index);
+  Shape shape = index.shape();
+  shape.push_back(table.size(1));
+  return reshape(index_select(table, 0, index.reshape({-1})), shape);
+}
+
+Variable flip(const Variable& x, const Shape& dims) {
+  check(x.defined(), "flip", "the input is undefined");
+  Variable y = x;
+  unsigned seen = 0;
+  for (std::int64_t dim : dims) {
+    const int d = x.value().wrap_dim(static_cast<int>(dim));
+    check(!(seen & 1u << d), "flip", "dimension ", d, " is named twice in ", dims);
+    seen |= 1u << d;
+    y = flip_one(y, d);
+  }
+  return y;
+}
+
+Variable roll(const Variable& x, const Shape& shifts, const Shape& dims) {
+  check(x.defined(), "roll", "the input is undefined");
+  check(shifts.dim() == dims.dim(), "roll", "shifts ", shifts, " for dimensions ", dims);
+  Variable y = x;
+  for (int i = 0; i < dims.dim(); ++i) {
+    const int d = x.value().wrap_dim(static_cast<int>(dims[i]));
+    const std::int64_t size = x.size(d);
+    if (size > 0) y = roll_one(y, d, (shifts[i] % size + size) % size);
+  }
+  return y;
+}
+
+Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {
+  check(labels.defined() && labels.dim() == 1 && labels.dtype() == DType::int64, "one_hot",
+        "needs int64 labels [N], got ", labels);
+  check(classes >= 1, "one_hot", "needs at least one class, got ", classes);
+  Tensor identity = Tensor::zeros({classes, classes}, {.dtype = dtype});
+  // The diagonal, as a view.
+  Tensor(identity.storage(), {classes}, {classes + 1}, 0, dtype).fill_(1);
+  return index_select(identity, 0, labels).value();
+}
+
+}  // namespace duel
