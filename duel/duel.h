@@ -1,7 +1,10 @@
 // All of duel, for programs that would rather not choose.
 #pragma once
 
+#include "duel/autograd/detect_anomaly.h"
+#include "duel/autograd/fused.h"
 #include "duel/autograd/gradcheck.h"
+#include "duel/autograd/observer.h"
 #include "duel/autograd/ops.h"
 #include "duel/autograd/print_graph.h"
 #include "duel/gan/dataset.h"
@@ -13,10 +16,13 @@
 #include "duel/nn/ema.h"
 #include "duel/nn/init.h"
 #include "duel/nn/layers.h"
+#include "duel/nn/losses.h"
 #include "duel/nn/optim.h"
+#include "duel/nn/replicas.h"
 #include "duel/nn/safetensors.h"
 #include "duel/nn/sequential.h"
 #include "duel/tensor/allocator.h"
+#include "duel/tensor/linalg.h"
 #include "duel/tensor/rng.h"
 #include "duel/tensor/tensor.h"
 #include "duel/tensor/thread_pool.h"

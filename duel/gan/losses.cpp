@@ -1,74 +1,89 @@
 #include "duel/gan/losses.h"
 
+#include <map>
+
 #include "duel/autograd/ops.h"
+#include "duel/nn/losses.h"
 
 namespace duel {
-namespace {
 
-// log p, constant below 1e-37: the gradient 1 / p of smaller ones is no float32.
-Variable log_cut(const Variable& p) { return log(clamp(p, 1e-37, 1)); }
-
-}  // namespace
-
-Variable bce(const Variable& p, double target) {
-  check(target >= 0 && target <= 1, "bce", "the target must lie in [0, 1], got ", target);
-  Variable loss;
-  for (const auto& [weight, probability] : {std::pair(target, p), std::pair(1 - target, 1 - p)}) {
-    if (weight == 0) continue;
-    const Variable term = -weight * mean(log_cut(probability));
-    loss = loss.defined() ? loss + term : term;
-  }
-  return loss;
+Variable AdversarialLoss::generator(const Variable& fake) const {
+  check(generator_scores == GeneratorScores::fake, "AdversarialLoss", "the generator's side of the loss '", name,
+        "' compares with the scores of real pictures: call generator(real, fake)");
+  return generator_of_scores({}, fake);
 }
-
-Variable bce_with_logits(const Variable& x, double target) {
-  check(target >= 0 && target <= 1, "bce_with_logits", "the target must lie in [0, 1], got ", target);
-  if (target == 1) return mean(softplus(-x));
-  return mean(target == 0 ? softplus(x) : softplus(x) - target * x);
-}
-
-Variable mse(const Variable& x, double target) { return mean(square(x - target)); }
 
 const AdversarialLoss kGanLoss{
     "gan",
     [](const Variable& real, const Variable& fake) { return bce(real, 1) + bce(fake, 0); },
-    [](const Variable& fake) { return bce(fake, 1); },
+    [](const Variable&, const Variable& fake) { return bce(fake, 1); },
 };
 
 const AdversarialLoss kVanillaLoss{
     "vanilla",
     [](const Variable& real, const Variable& fake) { return bce_with_logits(real, 1) + bce_with_logits(fake, 0); },
-    [](const Variable& fake) { return bce_with_logits(fake, 1); },
+    [](const Variable&, const Variable& fake) { return bce_with_logits(fake, 1); },
+};
+
+const AdversarialLoss kMinimaxLoss{
+    "minimax",
+    [](const Variable& real, const Variable& fake) { return bce_with_logits(real, 1) + bce_with_logits(fake, 0); },
+    [](const Variable&, const Variable& fake) { return -bce_with_logits(fake, 0); },
 };
 
 const AdversarialLoss kLeastSquaresLoss{
     "lsgan",
     [](const Variable& real, const Variable& fake) { return 0.5 * (mse(real, 1) + mse(fake, 0)); },
-    [](const Variable& fake) { return mse(fake, 1); },
+    [](const Variable&, const Variable& fake) { return mse(fake, 1); },
 };
 
 const AdversarialLoss kWassersteinLoss{
     "wgan",
     [](const Variable& real, const Variable& fake) { return mean(fake) - mean(real); },
-    [](const Variable& fake) { return -mean(fake); },
+    [](const Variable&, const Variable& fake) { return -mean(fake); },
 };
 
 const AdversarialLoss kHingeLoss{
     "hinge",
     [](const Variable& real, const Variable& fake) { return mean(relu(1 - real)) + mean(relu(1 + fake)); },
-    [](const Variable& fake) { return -mean(fake); },
+    [](const Variable&, const Variable& fake) { return -mean(fake); },
+};
+
+namespace {
+
+// How much more real `a` must look than `b`, pair by pair.
+Variable relativistic(const Variable& a, const Variable& b) {
+  check(a.defined() && b.defined() && a.shape() == b.shape(), "kRelativisticLoss",
+        "needs scores of real and of fake pictures of one shape, got ", a.value(), " and ", b.value());
+  return bce_with_logits(a - b, 1);
+}
+
+}  // namespace
+
+const AdversarialLoss kRelativisticLoss{
+    "relativistic",
+    [](const Variable& real, const Variable& fake) { return relativistic(real, fake); },
+    [](const Variable& real, const Variable& fake) { return relativistic(fake, real); },
+    GeneratorScores::real_and_fake,
 };
 
 const std::vector<AdversarialLoss>& adversarial_losses() {
-  static const std::vector<AdversarialLoss> all{kGanLoss, kVanillaLoss, kLeastSquaresLoss, kWassersteinLoss,
-                                                kHingeLoss};
+  static const std::vector<AdversarialLoss> all{kGanLoss,         kVanillaLoss, kMinimaxLoss,     kLeastSquaresLoss,
+                                                kWassersteinLoss, kHingeLoss,   kRelativisticLoss};
   return all;
 }
 
 const AdversarialLoss& adversarial_loss(std::string_view name) {
+  static const std::map<std::string_view, std::string_view> elsewhere{{"dcgan", "vanilla"},
+                                                                      {"wgan-logistic-ns", "vanilla"},
+                                                                      {"logistic", "vanilla"},
+                                                                      {"r3gan", "relativistic"},
+                                                                      {"rpgan", "relativistic"}};
+  const auto alias = elsewhere.find(name);
+  const std::string_view own = alias == elsewhere.end() ? name : alias->second;
   std::string names;
   for (const AdversarialLoss& loss : adversarial_losses()) {
-    if (loss.name == name) return loss;
+    if (loss.name == own) return loss;
     names += cat(names.empty() ? "" : ", ", loss.name);
   }
   fail("adversarial_loss", "unknown loss '", name, "'; known: ", names);

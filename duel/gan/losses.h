@@ -9,26 +9,32 @@
 
 namespace duel {
 
-/// -mean(t log p + (1 - t) log(1 - p)) for probabilities p in [0, 1] and a constant target t. Logarithms are cut off
-/// at log 1e-37 = -85.2, gradients being 0 beyond (PyTorch's BCELoss cuts at -100, where 1 / p would overflow float32).
-Variable bce(const Variable& p, double target);
-/// The same for logits x, p = sigmoid(x), in the form that does not overflow.
-Variable bce_with_logits(const Variable& x, double target);
-/// mean((x - target)^2)
-Variable mse(const Variable& x, double target);
+/// Whose scores the generator's loss is made of.
+enum class GeneratorScores : std::uint8_t { fake, real_and_fake };
 
 /// The two sides of an adversarial game.
 struct AdversarialLoss {
+  using OfScores = Variable (*)(const Variable& real, const Variable& fake);
+
   std::string_view name;
-  Variable (*discriminator)(const Variable& real, const Variable& fake);
-  Variable (*generator)(const Variable& fake);
+  OfScores discriminator;
+  OfScores generator_of_scores;  ///< what `generator` calls; `real` is undefined unless it is needed
+  GeneratorScores generator_scores = GeneratorScores::fake;
+
+  Variable generator(const Variable& real, const Variable& fake) const { return generator_of_scores(real, fake); }
+  /// Without scores of real pictures; throws when the loss needs them.
+  Variable generator(const Variable& fake) const;
 };
 
 /// Goodfellow et al. 2014 with the non-saturating generator, on probabilities: bce(real, 1) + bce(fake, 0); bce(fake,
 /// 1).
 extern const AdversarialLoss kGanLoss;
-/// The same on logits: softplus(-real) + softplus(fake); softplus(-fake).
+/// The same on logits: softplus(-real) + softplus(fake); softplus(-fake). BigGAN-PyTorch's "dcgan", MMGeneration's
+/// "wgan-logistic-ns", StyleGAN's "logistic".
 extern const AdversarialLoss kVanillaLoss;
+/// The same with the saturating generator, Goodfellow et al. 2014, eq. 1: softplus(-real) + softplus(fake);
+/// -softplus(fake), which is log(1 - p).
+extern const AdversarialLoss kMinimaxLoss;
 /// Least squares (Mao et al. 2017), CycleGAN's convention: (mse(real, 1) + mse(fake, 0)) / 2; mse(fake, 1).
 extern const AdversarialLoss kLeastSquaresLoss;
 /// Wasserstein (Arjovsky et al. 2017): mean(fake) - mean(real); -mean(fake). The critic must be kept Lipschitz, by
@@ -36,10 +42,14 @@ extern const AdversarialLoss kLeastSquaresLoss;
 extern const AdversarialLoss kWassersteinLoss;
 /// Hinge (Lim and Ye 2017): mean(relu(1 - real)) + mean(relu(1 + fake)); -mean(fake).
 extern const AdversarialLoss kHingeLoss;
+/// Relativistic pairs (Jolicoeur-Martineau 2019; R3GAN, Huang et al. 2024): softplus(-(real - fake)); softplus(-(fake -
+/// real)). Each score of a real picture is compared with the fake one in its place, so both are of one shape.
+extern const AdversarialLoss kRelativisticLoss;
 
-/// "gan", "vanilla", "lsgan", "wgan", "hinge".
+/// "gan", "vanilla", "minimax", "lsgan", "wgan", "hinge", "relativistic".
 const std::vector<AdversarialLoss>& adversarial_losses();
-/// By name; throws, listing the names, if there is none such.
+/// By name, or by a name it has elsewhere ("dcgan", "wgan-logistic-ns" and "logistic" for "vanilla", "r3gan" and
+/// "rpgan" for "relativistic"); throws, listing the names, if there is none such.
 const AdversarialLoss& adversarial_loss(std::string_view name);
 
 }  // namespace duel

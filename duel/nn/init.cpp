@@ -50,6 +50,11 @@ Tensor kaiming_normal(Rng& rng, const Shape& shape, double a) {
   return normal(rng, shape, 0, std::sqrt(2 / ((1 + a * a) * fan_in(shape))));
 }
 
+Tensor fan_in_uniform(Rng& rng, const Shape& shape, double fan_in) {
+  const double bound = fan_in > 0 ? 1 / std::sqrt(fan_in) : 0;
+  return uniform(rng, shape, -bound, bound);
+}
+
 Tensor orthogonal(Rng& rng, const Shape& shape, double gain) {
   const std::int64_t rows = shape.dim() ? shape[0] : 0, columns = rows ? shape.numel() / rows : 0;
   check(shape.dim() >= 2 && columns > 0, "init::orthogonal", "needs a non-empty weight of two dimensions or more, got ",

@@ -18,6 +18,9 @@ Tensor xavier_normal(Rng& rng, const Shape& shape, double gain = 1);
 Tensor kaiming_uniform(Rng& rng, const Shape& shape, double a = 0);
 /// N(0, 2 / ((1 + a^2) fan_in))
 Tensor kaiming_normal(Rng& rng, const Shape& shape, double a = 0);
+/// U(-b, b) with b = 1 / sqrt(fan_in), or 0 for no fan-in: what PyTorch's linear and convolution layers start with,
+/// weight and bias alike.
+Tensor fan_in_uniform(Rng& rng, const Shape& shape, double fan_in);
 /// Orthonormal rows or columns (whichever are fewer) of the weight seen as [out, rest], times gain (Saxe et al. 2014).
 Tensor orthogonal(Rng& rng, const Shape& shape, double gain = 1);
 

@@ -15,10 +15,20 @@ namespace duel {
 
 enum class Mode : std::uint8_t { train, eval };
 
-/// How a forward pass runs. `rng` is for those who draw (dropout in training).
+/// How training passes bring running statistics up to date: by each norm's momentum, or to the plain mean over the
+/// batches since they were reset (see `reset_running_statistics`).
+enum class StatisticsUpdate : std::uint8_t { momentum, cumulative };
+
+class Replicas;
+struct RunningMoments;
+
+/// How a forward pass runs.
 struct Pass {
   Mode mode = Mode::train;
-  Rng* rng = nullptr;
+  Rng* rng = nullptr;  ///< for those who draw (dropout in training)
+  StatisticsUpdate statistics = StatisticsUpdate::momentum;
+  /// If given, batch norms in training take the statistics of all replicas' batches together (synchronised batch norm).
+  Replicas* replicas = nullptr;
 };
 
 /// Walks a module. Names are joined by dots, as in PyTorch: "main.3.weight".
@@ -33,6 +43,8 @@ class Visitor {
   void buffer(std::string_view name, Tensor& b) {
     if (b.defined()) on_buffer(path(name), b);
   }
+  /// The running statistics of a norm as a whole; their tensors are visited as buffers besides.
+  void running_moments(RunningMoments& moments) { on_running_moments(moments); }
   template <class Module>
   void child(std::string_view name, Module& module) {
     const std::size_t length = prefix_.size();
@@ -44,6 +56,7 @@ class Visitor {
  protected:
   virtual void on_parameter(const std::string& name, Variable& p) = 0;
   virtual void on_buffer(const std::string&, Tensor&) {}
+  virtual void on_running_moments(RunningMoments&) {}
 
  private:
   std::string path(std::string_view name) const { return prefix_ + std::string(name); }
@@ -68,6 +81,15 @@ struct CollectState : Visitor {
 struct MakeOwn : Visitor {
   void on_parameter(const std::string&, Variable& p) override { p = Variable::leaf(p.value().clone()); }
   void on_buffer(const std::string&, Tensor& b) override { b = b.clone(); }
+};
+
+struct Convert : Visitor {
+  DType dtype;
+  explicit Convert(DType wanted) : dtype(wanted) {}
+  void on_parameter(const std::string&, Variable& p) override { p = Variable::leaf(p.value().to(dtype)); }
+  void on_buffer(const std::string&, Tensor& b) override {
+    if (is_floating(b.dtype())) b = b.to(dtype);
+  }
 };
 
 }  // namespace detail
@@ -119,6 +141,15 @@ Module clone(const Module& module) {
   detail::MakeOwn make_own;
   copy.visit(make_own);
   return copy;
+}
+
+/// Makes a module one of float32 or float64: parameters become new leaves, and buffers new tensors, of that dtype
+/// (integer buffers stay). To be done before an optimiser or another copy holds on to them.
+template <class Module>
+void to(Module& module, DType dtype) {
+  check(is_floating(dtype), "to", "parameters must be float32 or float64, got ", dtype);
+  detail::Convert convert(dtype);
+  module.visit(convert);
 }
 
 /// Moves the parameters into one buffer, in the order of the walk, each on a 64-byte boundary, and returns that buffer

@@ -43,10 +43,14 @@ Optimizer::State& Optimizer::add_state(const char* name) {
 void Optimizer::step(const Variables& grads) {
   check(grads.size() == parameters_.size(), "Optimizer::step", grads.size(), " gradients for ", parameters_.size(),
         " parameters");
-  for (std::size_t i = 0; i < grads.size(); ++i)
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    check(parameters_[i].node()->lies_in(*flat_.storage()), "Optimizer::step", names_[i],
+          " has been moved since this optimiser was made, by another one over a model that shares it, or by set_value; "
+          "make one optimiser per model, and last");
     check(
         grads[i].defined() && grads[i].shape() == parameters_[i].shape() && grads[i].dtype() == parameters_[i].dtype(),
         "Optimizer::step", "the gradient of ", names_[i], " is ", grads[i].value(), ", needs ", parameters_[i].value());
+  }
   steps_.fill_(static_cast<double>(steps() + 1));
   for (std::size_t i = 0; i < grads.size(); ++i) {
     const Tensor& param = parameters_[i].value();

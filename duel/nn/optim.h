@@ -10,6 +10,7 @@
 namespace duel {
 
 /// Updates the parameters of one model. They stay where they are from its construction on: write them in place only.
+/// `step` throws when something has moved them since, such as a second optimiser over a model that shares them.
 class Optimizer {
  public:
   virtual ~Optimizer() = default;

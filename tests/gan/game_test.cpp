@@ -105,6 +105,7 @@ TEST_CASE("ten steps are PyTorch's ten steps") {
   Options hinge = small("hinge");
   hinge.d_steps = 2;
   compare("hinge", hinge);
+  compare("relativistic", small("relativistic"));
 }
 
 TEST_CASE("a game resumed is the game that was never interrupted, bit for bit") {

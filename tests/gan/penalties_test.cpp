@@ -1,15 +1,14 @@
-// Gradient penalties: critics whose penalty is known, PyTorch's double backward, and gradients that vanish.
+// Penalties on a critic's gradient: critics whose penalty is known, PyTorch's double backward, finite differences of
+// further orders, and gradients that vanish.
 #include "duel/gan/penalties.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
-#include "duel/autograd/ops.h"
 #include "duel/nn/layers.h"
 #include "duel/nn/sequential.h"
-#include "tests/golden/nn.h"
-#include "tests/support/tolerances.h"
+#include "tests/golden/losses.h"
 
 using namespace duel;
 using namespace duel::testing;
@@ -27,13 +26,15 @@ constexpr PenaltyAt kPlaces[] = {PenaltyAt::real, PenaltyAt::fake, PenaltyAt::mi
 
 const char* name_of(PenaltyAt at) { return at == PenaltyAt::real ? "real" : at == PenaltyAt::fake ? "fake" : "mixed"; }
 
+constexpr std::uint64_t kWeightSeed = 1;
+
 bool all_finite(const Tensor& t) {
   for (double v : doubles(t))
     if (!std::isfinite(v)) return false;
   return true;
 }
 
-// The critics of make_golden_nn.py.
+// The critics of make_golden_losses.py.
 Sequential convolutional(bool with_batch_norm) {
   Rng rng(1);
   Sequential critic{{Conv2d(rng, 2, 3, {.stride = 2, .padding = 1})}};
@@ -69,6 +70,27 @@ TEST_CASE("a linear critic: GP = (|w| - c)^2 with gradient 2 (|w| - c) w / |w|, 
     }
 }
 
+TEST_CASE("a linear critic: the norm over each pixel, the largest norm, and DRAGAN, which all see w everywhere") {
+  const LinearCritic critic;
+  const Tensor real = numbers({4, 2, 1, 3}, 2), fake = numbers({4, 2, 1, 3}, 3);
+  Rng rng(1);
+  const Variable pixels = norm(reshape(critic.w, {2, 3}), {0});
+  for (PenaltyAt at : kPlaces) {
+    const Variable gp = gradient_penalty(critic, real, fake, rng, {.at = at, .over = NormOver::pixel});
+    CHECK(difference(gp.value(), mean(square(pixels - 1)).value()) <= tolerance::kClosedForm);
+  }
+  CHECK(difference(zero_centred_penalty(critic, real, NormOver::pixel).value(), mean(square(pixels)).value()) <=
+        tolerance::kClosedForm);
+  const Variable largest = max_gradient_penalty(critic, real, fake, rng);
+  CHECK(largest.item() == doctest::Approx(critic.norm() * critic.norm()).epsilon(tolerance::kClosedForm));
+  CHECK(difference(grad(largest, {critic.w})[0].value(), (2 * critic.w).value()) <= tolerance::kFused);
+  const Variable dragan = dragan_penalty(critic, real, rng, {.centre = 3});
+  const double excess = critic.norm() - 3;
+  CHECK(dragan.item() == doctest::Approx(excess * excess).epsilon(tolerance::kClosedForm));
+  CHECK(difference(grad(dragan, {critic.w})[0].value(), (2 * excess / critic.norm() * critic.w).value()) <=
+        tolerance::kFused);
+}
+
 TEST_CASE("a linear critic: R1 = R2 = gamma / 2 |w|^2 with gradient gamma w") {
   const LinearCritic critic;
   const Tensor pictures = numbers({4, 1, 2, 3}, 2);
@@ -100,27 +122,58 @@ TEST_CASE("a quadratic critic tells where the gradient is taken, with one number
   CHECK(rng.counter() == same.counter());
 }
 
+TEST_CASE("a quadratic critic tells what DRAGAN adds to the pictures, and which sample has the largest gradient") {
+  const Critic critic = [](const Variable& x) { return 0.5 * sum(square(x), {1}); };
+  const Tensor real = Tensor::from<double>({1, 3, 1, 3, 1, 3}, {3, 2});  // of deviation 1
+  Rng rng(4), same(4);
+  const double dragan = dragan_penalty(critic, real, rng, {.scale = 0.25, .centre = 0}).item();
+  const Variable a = same.uniform({3, 1}, 0, 1, {.dtype = DType::float64});
+  const Variable u = same.uniform({3, 2}, 0, 1, {.dtype = DType::float64});
+  CHECK(dragan == doctest::Approx(mean(sum(square(real + 0.25 * a * u), {1})).item()));
+  CHECK(rng.counter() == same.counter());
+  const Tensor rows = Tensor::from<double>({1, 1, 0, 2, 1, 0}, {3, 2});
+  CHECK(max_gradient_penalty(critic, rows, rows, rng).item() == doctest::Approx(4));
+}
+
 TEST_CASE("a critic without slope has finite penalties and gradients") {
-  Rng rng(5);
   for (DType dtype : {DType::float32, DType::float64}) {
-    const Tensor pictures = numbers({4, 6}, 2).to(dtype);
+    const Tensor pictures = numbers({4, 2, 1, 3}, 2).to(dtype);
     LinearCritic critic;
     critic.w = Variable::leaf(Tensor::zeros({6}, {.dtype = dtype}));
-    for (PenaltyAt at : kPlaces) {
-      const Variable gp = gradient_penalty(critic, pictures, pictures, rng, {.at = at});
-      CHECK(gp.item() == doctest::Approx(1));
-      CHECK(all_finite(grad(gp, {critic.w})[0].value()));
+    const Tensor zero = critic.w.value();
+    Rng rng(5);
+    for (PenaltyAt at : kPlaces)
+      for (NormOver over : {NormOver::sample, NormOver::pixel}) {
+        const Variable gp = gradient_penalty(critic, pictures, pictures, rng, {.at = at, .over = over});
+        CHECK(gp.item() == doctest::Approx(1));
+        CHECK(all_finite(grad(gp, {critic.w})[0].value()));
+        const Variable plain = gradient_penalty(critic, pictures, pictures, rng, {.epsilon = 0, .over = over});
+        CHECK(plain.item() == 1);
+        CHECK(difference(grad(plain, {critic.w})[0].value(), zero) == 0);
+      }
+    const Variable dragan = dragan_penalty(critic, pictures, rng);
+    CHECK(dragan.item() == 1);
+    CHECK(difference(grad(dragan, {critic.w})[0].value(), zero) == 0);
+    for (const Variable& value :
+         {r1_penalty(critic, pictures, 10), max_gradient_penalty(critic, pictures, pictures, rng)}) {
+      CHECK(value.item() == 0);
+      CHECK(difference(grad(value, {critic.w})[0].value(), zero) == 0);
     }
-    const Variable r1 = r1_penalty(critic, pictures, 10);
-    CHECK(r1.item() == 0);
-    CHECK(difference(grad(r1, {critic.w})[0].value(), Tensor::zeros({6}, {.dtype = dtype})) == 0);
   }
+}
+
+TEST_CASE("constant pictures have no deviation, which DRAGAN bears") {
+  const LinearCritic critic;
+  Rng rng(6);
+  const Variable dragan = dragan_penalty(critic, Tensor::full({3, 6}, 2, {.dtype = DType::float64}), rng);
+  CHECK(all_finite(dragan.value()));
+  CHECK(all_finite(grad(dragan, {critic.w})[0].value()));
 }
 
 TEST_CASE("penalties and their gradients are PyTorch's, through batch norm too") {
   for (bool with_batch_norm : {false, true}) {
     CAPTURE(with_batch_norm);
-    const Golden golden(with_batch_norm ? "penalty batch_norm" : "penalty plain");
+    const Golden golden = golden_loss(with_batch_norm ? "penalty batch_norm" : "penalty plain");
     Sequential critic = convolutional(with_batch_norm);
     const Critic score = [&](const Variable& x) { return critic(x); };
     const Tensor real = numbers({3, 2, 5, 4}, 100), fake = numbers({3, 2, 5, 4}, 101);
@@ -135,9 +188,69 @@ TEST_CASE("penalties and their gradients are PyTorch's, through batch norm too")
       compare(name_of(at),
               gradient_penalty(score, real, fake, rng, {.at = at, .centre = at == PenaltyAt::mixed ? 0.5 : 1.0}));
     }
+    Rng rng(7), same(7), another(7);
+    compare("pixel", gradient_penalty(score, real, fake, rng, {.over = NormOver::pixel}));
+    compare("max", max_gradient_penalty(score, real, fake, same));
+    compare("dragan", dragan_penalty(score, real, another));
+    compare("r1 pixel", zero_centred_penalty(score, real, NormOver::pixel));
     compare("r1", r1_penalty(score, real, 3));
     compare("r2", r2_penalty(score, fake, 3));
   }
+}
+
+// Penalties as functions of the critic's weights. Order 2 here differentiates the network three times. The seeds are
+// such that no leaky ReLU's input comes within a step of its kink.
+TEST_CASE("penalties pass the gradient check, through convolutions and normalisations") {
+  const Tensor real = numbers({3, 2, 5, 4}, 100), fake = numbers({3, 2, 5, 4}, 101);
+  using Normalization = Variable (*)(const Variable& h, const Variable& gain, const Variable& bias);
+  const std::pair<const char*, Normalization> normalizations[] = {
+      {"none", [](const Variable& h, const Variable& gain, const Variable& bias) { return h * gain + bias; }},
+      {"batch", [](const Variable& h, const Variable& gain,
+                   const Variable& bias) { return batch_norm(h, reshape(gain, {3}), reshape(bias, {3}), 1e-5); }},
+      {"instance", [](const Variable& h, const Variable& gain, const Variable& bias) {
+         const Variable deviations = h - mean(h, {2, 3}, KeepDims::yes);
+         return deviations * rsqrt(mean(square(deviations), {2, 3}, KeepDims::yes) + 1e-5) * gain + bias;
+       }}};
+  using Penalty = Variable (*)(const Critic& critic, const Tensor& real, const Tensor& fake);
+  const std::pair<const char*, Penalty> penalties[] = {
+      {"mixed",
+       [](const Critic& c, const Tensor& r, const Tensor& f) {
+         Rng rng(7);
+         return gradient_penalty(c, r, f, rng);
+       }},
+      {"pixel",
+       [](const Critic& c, const Tensor& r, const Tensor& f) {
+         Rng rng(7);
+         return gradient_penalty(c, r, f, rng, {.centre = 0.5, .epsilon = 0, .over = NormOver::pixel});
+       }},
+      {"max",
+       [](const Critic& c, const Tensor& r, const Tensor& f) {
+         Rng rng(7);
+         return max_gradient_penalty(c, r, f, rng);
+       }},
+      {"dragan",
+       [](const Critic& c, const Tensor& r, const Tensor&) {
+         Rng rng(7);
+         return dragan_penalty(c, r, rng);
+       }},
+      {"r1", [](const Critic& c, const Tensor& r, const Tensor&) { return r1_penalty(c, r, 3); }},
+      {"r2", [](const Critic& c, const Tensor&, const Tensor& f) { return r2_penalty(c, f, 3); }}};
+  std::vector<Tensor> weights;
+  for (const Shape& shape : {Shape{3, 2, 3, 3}, {3}, {3, 1, 1}, {3, 1, 1}, {2, 3, 3, 3}, {1, 12}})
+    weights.push_back(numbers(shape, kWeightSeed + weights.size()));
+  for (const auto& [normalization, normalized] : normalizations)
+    for (const auto& [name, penalty] : penalties)
+      expect_gradients(
+          cat(name, " through ", normalization),
+          [&, &normalize = normalized, &of = penalty](const Variables& w) {
+            const Critic critic = [&](const Variable& x) {
+              const Variable h = conv2d(x, w[0], w[1], {.stride = {2, 2}, .padding = {1, 1}});
+              const Variable y = conv2d(leaky_relu(normalize(h, w[2], w[3])), w[4], {}, {.padding = {1, 1}});
+              return linear(flatten(softplus(y)), w[5]);
+            };
+            return of(critic, real, fake);
+          },
+          weights, {.step = 1e-4});
 }
 
 TEST_CASE("penalties of a map of patches are those of its sum") {
@@ -157,6 +270,15 @@ TEST_CASE("penalties refuse pictures that do not fit, none at all, and a recordi
   CHECK_FALSE(error_of([&] { gradient_penalty(critic, two, two.to(DType::float32), rng); }).empty());
   CHECK(error_of([&] { r1_penalty(critic, numbers({0, 6}, 1), 1); }).find("needs pictures") != std::string::npos);
   CHECK(error_of([&] { r1_penalty(critic, numbers({6}, 1), 1); }).find("needs pictures") != std::string::npos);
+  CHECK(error_of([&] { gradient_penalty(critic, {}, {}, rng); }).starts_with("gradient_penalty: real pictures"));
+  CHECK(error_of([&] { max_gradient_penalty(critic, two, three, rng); }).starts_with("max_gradient_penalty: real"));
+  CHECK(error_of([&] { dragan_penalty(critic, {}, rng); }).starts_with("dragan_penalty: needs pictures"));
+  CHECK(error_of([&] { dragan_penalty(critic, numbers({0, 6}, 1), rng); }).starts_with("dragan_penalty: needs"));
+  CHECK(error_of([&] {
+          zero_centred_penalty(critic, two, NormOver::pixel);
+        }).starts_with("zero_centred_penalty: a norm over each pixel needs pictures"));
+  const Critic blind = [&](const Variable& x) { return critic(x.detach()); };
+  CHECK_FALSE(error_of([&] { r1_penalty(blind, two, 1); }).empty());
   const NoGrad no_grad;
   CHECK_FALSE(error_of([&] { r1_penalty(critic, two, 1); }).empty());
 }

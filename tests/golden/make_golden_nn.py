@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes nn.json: what PyTorch computes for the layers, optimisers, losses, penalties and the training of nn/ and gan/.
+"""Writes nn.json: what PyTorch computes for the layers and optimisers of nn/ and for the training of gan/.
 
 Run it with a Python that has numpy and torch (CPU). Only results are stored: the inputs are drawn, here and in the
 tests, from the library's own counter-based random stream, which the class Rng repeats.
@@ -46,13 +46,13 @@ class Rng:
         u = self.words(math.prod(shape)).astype(np.float64) * 2.0**-32
         return torch.from_numpy((low + u * (high - low)).reshape(shape))
 
-    def normal(self, shape):
-        """float32, as float64"""
+    def normal(self, shape, dtype=np.float32):
+        """Rounded to `dtype`, as float64."""
         count = math.prod(shape)
         w = self.words(count + count % 2).astype(np.float64).reshape(-1, 2)
         radius, angle = np.sqrt(-2 * np.log((w[:, 0] + 0.5) * 2.0**-32)), w[:, 1] * (2 * math.pi * 2.0**-32)
         z = np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1).reshape(-1)[:count]
-        return torch.from_numpy(z.astype(np.float32).astype(np.float64).reshape(shape))
+        return torch.from_numpy(z.astype(dtype).astype(np.float64).reshape(shape))
 
     def below(self, count):
         while True:
@@ -180,62 +180,18 @@ def optimizers():
 
 
 def adversarial(name):
+    """The discriminator's loss and the generator's, each of scores (real, fake)."""
     bce, logits, mse = nn.BCELoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()
     one, zero = torch.ones_like, torch.zeros_like
     return {
-        "gan": (lambda r, f: bce(r, one(r)) + bce(f, zero(f)), lambda f: bce(f, one(f))),
-        "vanilla": (lambda r, f: logits(r, one(r)) + logits(f, zero(f)), lambda f: logits(f, one(f))),
-        "lsgan": (lambda r, f: 0.5 * (mse(r, one(r)) + mse(f, zero(f))), lambda f: mse(f, one(f))),
-        "wgan": (lambda r, f: f.mean() - r.mean(), lambda f: -f.mean()),
-        "hinge": (lambda r, f: F.relu(1 - r).mean() + F.relu(1 + f).mean(), lambda f: -f.mean()),
+        "gan": (lambda r, f: bce(r, one(r)) + bce(f, zero(f)), lambda r, f: bce(f, one(f))),
+        "vanilla": (lambda r, f: logits(r, one(r)) + logits(f, zero(f)), lambda r, f: logits(f, one(f))),
+        "minimax": (lambda r, f: logits(r, one(r)) + logits(f, zero(f)), lambda r, f: F.logsigmoid(-f).mean()),
+        "lsgan": (lambda r, f: 0.5 * (mse(r, one(r)) + mse(f, zero(f))), lambda r, f: mse(f, one(f))),
+        "wgan": (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean()),
+        "hinge": (lambda r, f: F.relu(1 - r).mean() + F.relu(1 + f).mean(), lambda r, f: -f.mean()),
+        "relativistic": (lambda r, f: F.softplus(-(r - f)).mean(), lambda r, f: F.softplus(-(f - r)).mean()),
     }[name]
-
-
-def losses():
-    out = {}
-    for name, function in [("bce", F.binary_cross_entropy), ("bce_with_logits", F.binary_cross_entropy_with_logits),
-                           ("mse", F.mse_loss)]:
-        x = numbers([2, 1, 3, 2], 1)
-        x = (0.5 + 0.45 * x if name == "bce" else 3 * x).requires_grad_()
-        values = [function(x, torch.full_like(x, target)) for target in (0.0, 0.9, 1.0)]
-        grads = [torch.autograd.grad(v, [x])[0] for v in values]
-        out[f"loss {name}"] = {"values": torch.stack(values), "grads": torch.stack(grads)}
-    for name in ["gan", "vanilla", "lsgan", "wgan", "hinge"]:
-        d_loss, g_loss = adversarial(name)
-        real, fake = 3 * numbers([2, 1, 3, 2], 1), 3 * numbers([2, 1, 3, 2], 2)
-        if name == "gan":
-            real, fake = torch.sigmoid(real), torch.sigmoid(fake)
-        real.requires_grad_(), fake.requires_grad_()
-        d, g = d_loss(real, fake), g_loss(fake)
-        d_real, d_fake = torch.autograd.grad(d, [real, fake])
-        out[f"adversarial {name}"] = {"discriminator": d, "generator": g, "real.grad": d_real, "fake.grad": d_fake,
-                                      "generator.grad": torch.autograd.grad(g, [fake])[0]}
-    return out
-
-
-def penalties():
-    """As in pytorch-CycleGAN-and-pix2pix (1e-16 inside the norm) and Mescheder et al. (R1, R2)."""
-    out = {}
-    for name, norm in [("plain", []), ("batch_norm", [nn.BatchNorm2d(3)])]:
-        critic = renumber(nn.Sequential(nn.Conv2d(2, 3, 3, stride=2, padding=1), *norm, nn.LeakyReLU(0.2),
-                                        nn.Conv2d(3, 2, 3, padding=1), nn.Softplus(), nn.Flatten(), nn.Linear(12, 1)), 1)
-        real, fake = numbers([3, 2, 5, 4], 100), numbers([3, 2, 5, 4], 101)
-        t = Rng(7).uniform((3, 1, 1, 1), 0, 1)
-
-        def norms(x, epsilon):
-            x = x.clone().requires_grad_()
-            (g,) = torch.autograd.grad(critic(x).sum(), [x], create_graph=True)
-            return (g.reshape(len(g), -1) + epsilon).norm(2, dim=1)
-
-        cases = {"real": (norms(real, 1e-16) - 1).square().mean(), "fake": (norms(fake, 1e-16) - 1).square().mean(),
-                 "mixed": (norms(real + t * (fake - real), 1e-16) - 0.5).square().mean(),
-                 "r1": 0.5 * 3 * norms(real, 0).square().mean(), "r2": 0.5 * 3 * norms(fake, 0).square().mean()}
-        group = out[f"penalty {name}"] = {}
-        for case, value in cases.items():
-            grads = torch.autograd.grad(value, list(critic.parameters()), allow_unused=True, materialize_grads=True)
-            group[case] = value
-            group[f"{case}.grad"] = torch.cat([g.reshape(-1) for g in grads])
-    return out
 
 
 class ConditionalNorm(nn.Module):
@@ -318,8 +274,9 @@ def game(loss, r1_gamma=0.0, r1_interval=1, d_steps=1):
             d_optimizer.zero_grad()
             (d + r1_interval * r1).backward()
             d_optimizer.step()
-        y = rng.integers((8,), o["classes"])
-        g = g_loss(discriminator(generator(rng.normal((8, o["latent"])), y), y))
+        if loss != "relativistic":  # which compares pairs of one class
+            y = rng.integers((8,), o["classes"])
+        g = g_loss(discriminator(x, y), discriminator(generator(rng.normal((8, o["latent"])), y), y))
         g_optimizer.zero_grad()
         g.backward()
         g_optimizer.step()
@@ -335,14 +292,18 @@ def game(loss, r1_gamma=0.0, r1_interval=1, d_steps=1):
             "discriminator": [n for n, _ in sorted(discriminator.named_parameters())]}
 
 
-def main():
-    golden = {**layers(), **running_statistics(), **optimizers(), **losses(), **penalties(),
-              "game vanilla": game("vanilla"),
-              "game r1": game("vanilla", r1_gamma=2.0, r1_interval=2),
-              "game hinge": game("hinge", d_steps=2)}
+def write(file, golden):
     lines = [f"{json.dumps(group)}: {json.dumps({k: packed(v) for k, v in values.items()})}"
              for group, values in golden.items()]
-    pathlib.Path(__file__).with_name("nn.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    pathlib.Path(__file__).with_name(file).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def main():
+    write("nn.json", {**layers(), **running_statistics(), **optimizers(),
+                      "game vanilla": game("vanilla"),
+                      "game r1": game("vanilla", r1_gamma=2.0, r1_interval=2),
+                      "game hinge": game("hinge", d_steps=2),
+                      "game relativistic": game("relativistic")})
 
 
 if __name__ == "__main__":

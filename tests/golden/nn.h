@@ -1,7 +1,9 @@
-// Access to nn.json, what PyTorch computed (see make_golden_nn.py), and the inputs it was computed from.
+// Access to nn.json and losses.json, what PyTorch computed (see make_golden_nn.py and make_golden_losses.py), and the
+// inputs it was computed from.
 #pragma once
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -15,7 +17,7 @@ namespace duel::testing {
 /// One group of results, by name.
 class Golden {
  public:
-  explicit Golden(const std::string& group) : values_(file().at(group)) {}
+  explicit Golden(const std::string& group, const std::string& file = "nn.json") : values_(groups(file).at(group)) {}
 
   bool has(const std::string& key) const { return values_.contains(key); }
   /// float64
@@ -31,8 +33,10 @@ class Golden {
   double difference_of(const std::string& key, const Tensor& t) const { return difference(t, tensor(key)); }
 
  private:
-  static const nlohmann::json& file() {
-    static const nlohmann::json all = nlohmann::json::parse(std::ifstream(DUEL_SOURCE_DIR "/tests/golden/nn.json"));
+  static const nlohmann::json& groups(const std::string& file) {
+    static std::map<std::string, nlohmann::json> files;
+    nlohmann::json& all = files[file];
+    if (all.is_null()) all = nlohmann::json::parse(std::ifstream(DUEL_SOURCE_DIR "/tests/golden/" + file));
     return all;
   }
 

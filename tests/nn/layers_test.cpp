@@ -18,6 +18,7 @@ struct Case {
   const char* name;
   Layer layer;
   Shape x;
+  const char* file = "nn.json";
 };
 
 // The layers of make_golden_nn.py.
@@ -54,14 +55,64 @@ std::vector<Case> cases() {
   };
 }
 
+// Those of make_golden_layers.py.
+std::vector<Case> further_cases() {
+  Rng rng(4);
+  const Shape images{2, 4, 3, 4}, small{1, 2, 2, 3}, row{3, 5};
+  std::vector<Case> all = {
+      {"conv1d", Conv1d(rng, 4, 6, {.stride = 2, .padding = 1, .groups = 2}), {2, 4, 7}},
+      {"conv_transpose1d", ConvTranspose1d(rng, 4, 2, {.stride = 2, .padding = 1, .output_padding = 1}), {2, 4, 5}},
+      {"conv2d_reflect", Conv2d(rng, 4, 2, {.padding = 2, .padding_mode = PadMode::reflect}), images},
+      {"conv2d_replicate", Conv2d(rng, 4, 2, {.stride = 2, .padding = 1, .padding_mode = PadMode::replicate}), images},
+      {"reflection_pad2d", ReflectionPad2d(), small},
+      {"replication_pad2d", ReplicationPad2d(), small},
+      {"zero_pad2d", ZeroPad2d(), small},
+      {"upsample_nearest", Upsample(), small},
+      {"upsample_bilinear", Upsample{.mode = UpsampleMode::bilinear}, small},
+      {"avg_pool2d", AvgPool2d{{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}}, images},
+      {"max_pool2d", MaxPool2d{{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}}, images},
+      {"adaptive_avg_pool2d", AdaptiveAvgPool2d{{2, 3}}, images},
+      {"pixel_shuffle", PixelShuffle(), images},
+      {"pixel_unshuffle", PixelUnshuffle(), {2, 1, 2, 4}},
+      {"elu", ELU{0.7}, row},
+      {"selu", SELU(), row},
+      {"gelu", GELU(), row},
+      {"gelu_tanh", GELU{GeluForm::tanh}, row},
+      {"silu", SiLU(), row},
+      {"hardtanh", Hardtanh{-0.4, 0.6}, row},
+      {"softmax", Softmax{1}, row},
+      {"softplus_beta", Softplus{2}, row},
+      {"identity", Identity(), row},
+      {"batch_norm_plain", BatchNorm2d(4, {.affine = Affine::no, .track_running = TrackRunning::no}), images},
+      {"instance_norm", InstanceNorm2d(4), images},
+      {"instance_norm_affine", InstanceNorm2d(4, {.eps = 1e-3, .affine = Affine::yes}), images},
+      {"instance_norm1d", InstanceNorm1d(4), {2, 4, 6}},
+      {"layer_norm", LayerNorm({4, 3, 4}, {.eps = 1e-3}), images},
+      {"layer_norm_last", LayerNorm({4}), images},
+      {"layer_norm_plain", LayerNorm({3, 4}, {.affine = Affine::no}), images},
+      {"group_norm", GroupNorm(2, 4), images},
+      {"group_norm_plain", GroupNorm(4, 4, {.affine = Affine::no}), images},
+      {"multi_head_attention", MultiHeadAttention(rng, 6, 3), {2, 5, 6}},
+      {"multi_head_attention_without_bias", MultiHeadAttention(rng, 4, 1, {.bias = Bias::no}), {1, 3, 4}},
+  };
+  for (Case& c : all) c.file = "layers.json";
+  return all;
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> all = cases();
+  for (Case& c : further_cases()) all.push_back(std::move(c));
+  return all;
+}
+
 double square_sum(const Tensor& t) { return inner_product(t, t); }
 
 }  // namespace
 
 TEST_CASE("layers compute what PyTorch's do, and name their parameters alike") {
-  for (Case& c : cases()) {
+  for (Case& c : all_cases()) {
     CAPTURE(c.name);
-    const Golden golden(cat("layer ", c.name));
+    const Golden golden(cat("layer ", c.name), c.file);
     renumber(c.layer, 1);
     const Variable x = Variable::leaf(numbers(c.x, 100));
     const Variable y = c.layer(x, {});
@@ -81,17 +132,11 @@ TEST_CASE("layers compute what PyTorch's do, and name their parameters alike") {
 }
 
 TEST_CASE("layers compute in float32 what they compute in float64") {
-  for (Case& c : cases()) {
+  for (Case& c : all_cases()) {
     CAPTURE(c.name);
     renumber(c.layer, 1);
     Layer single = c.layer;
-    struct ToSingle : Visitor {
-      void on_parameter(const std::string&, Variable& p) override { p = Variable::leaf(p.value().to(DType::float32)); }
-      void on_buffer(const std::string&, Tensor& b) override {
-        if (b.dtype() == DType::float64) b = b.to(DType::float32);
-      }
-    } to_single;
-    single.visit(to_single);
+    to(single, DType::float32);
     const Tensor x = numbers(c.x, 100);
     CHECK(difference(single(x.to(DType::float32), {}).value(), c.layer(x, {}).value()) <= tolerance::kSingle);
   }
@@ -245,6 +290,29 @@ TEST_CASE("layers refuse impossible sizes by name") {
   CHECK(error_of([&] { Conv2d(rng, 3, 4, {.kernel = 0}); }).starts_with("Conv2d: "));
   CHECK(error_of([&] { ConvTranspose2d(rng, 4, 3, {.groups = 4}); }).starts_with("ConvTranspose2d: "));
   CHECK(error_of([&] { Embedding(rng, 3, -1); }).starts_with("Embedding: "));
+  CHECK(error_of([&] { Conv1d(rng, 3, 0); }).starts_with("Conv1d: "));
+  CHECK(error_of([&] { ConvTranspose1d(rng, 3, 4, {.groups = 2}); }).starts_with("ConvTranspose1d: "));
+  CHECK(error_of([&] { InstanceNorm(0); }).starts_with("InstanceNorm: "));
+  CHECK(error_of([&] { LayerNorm({}); }).starts_with("LayerNorm: "));
+  CHECK(error_of([&] { LayerNorm({3, 0}); }).starts_with("LayerNorm: "));
+  CHECK(error_of([&] { GroupNorm(3, 4); }).starts_with("GroupNorm: "));
+  CHECK(error_of([&] { GroupNorm(0, 4); }).starts_with("GroupNorm: "));
+  CHECK(error_of([&] { EqualizedLinear(rng, 3, 0); }).starts_with("EqualizedLinear: "));
+  CHECK(error_of([&] { EqualizedLinear(rng, 3, 2, {.lr_mul = 0}); }).starts_with("EqualizedLinear: "));
+  CHECK(error_of([&] { EqualizedConv2d(rng, 3, 2, {.kernel = 0}); }).starts_with("EqualizedConv2d: "));
+  CHECK(error_of([&] { ModulatedConv2d(rng, 3, 2, 4, {.kernel = 0}); }).starts_with("ModulatedConv2d: "));
+  CHECK(error_of([&] { SelfAttention(rng, 7); }).starts_with("SelfAttention: "));
+  CHECK(error_of([&] { UnpooledSelfAttention(rng, 7); }).starts_with("UnpooledSelfAttention: "));
+  CHECK(error_of([&] { MultiHeadAttention(rng, 6, 4); }).starts_with("MultiHeadAttention: "));
+  CHECK(error_of([&] { InstanceNorm(3)(Tensor::zeros({1, 2, 4, 4})); }).starts_with("InstanceNorm: "));
+  CHECK(error_of([&] { SelfAttention(rng, 8)(Tensor::zeros({1, 4, 4, 4})); }).starts_with("SelfAttention: "));
+  CHECK(error_of([&] { SelfAttention(rng, 8)(Tensor::zeros({1, 8, 4, 1})); }).starts_with("SelfAttention: "));
+  CHECK(error_of([&] { MultiHeadAttention(rng, 6, 2)(Tensor::zeros({5, 6})); }).starts_with("MultiHeadAttention: "));
+  CHECK_FALSE(error_of([&] { LayerNorm({4})(Tensor::zeros({2, 5})); }).empty());
+  CHECK_FALSE(error_of([&] { GroupNorm(2, 4)(Tensor::zeros({2, 6, 3, 3})); }).empty());
+  CHECK_FALSE(error_of([&] { ReflectionPad2d{3}(Tensor::zeros({1, 1, 3, 3})); }).empty());
+  CHECK_FALSE(error_of([&] { InstanceNorm(3)(Variable()); }).empty());
+  CHECK_FALSE(error_of([&] { Softmax{2}(Tensor::zeros({2, 3})); }).empty());
   CHECK_FALSE(error_of([&] { BatchNorm(-1); }).empty());
   CHECK_FALSE(error_of([&] { Linear(rng, 3, 2)(Tensor::zeros({4, 5})); }).empty());
   CHECK_FALSE(error_of([&] { Conv2d(rng, 3, 4)(Tensor::zeros({1, 2, 8, 8})); }).empty());

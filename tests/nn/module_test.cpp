@@ -115,6 +115,23 @@ TEST_CASE("a clone has parameters, leaves and buffers of its own") {
   }
 }
 
+TEST_CASE("to: parameters become leaves, and floating buffers tensors, of the other dtype") {
+  Net n = net(), copy = n;
+  const StateDict before = state_dict(copy);
+  to(n, DType::float64);
+  for (const auto& [name, tensor] : state_dict(n)) {
+    CAPTURE(name);
+    CHECK(tensor.dtype() == (name == "block.norm.num_batches_tracked" ? DType::int64 : DType::float64));
+    CHECK(difference(tensor, before.at(name)) == 0);
+  }
+  for (const Variable& p : parameters(n)) CHECK_FALSE(p.is_constant());
+  CHECK(n.block.conv(numbers({1, 2, 4, 4}, 1)).dtype() == DType::float64);
+  CHECK(copy.head.weight.dtype() == DType::float32);  // other copies keep theirs
+  to(n, DType::float32);
+  for (const auto& [name, tensor] : state_dict(n)) CHECK(difference(tensor, before.at(name)) == 0);
+  CHECK(error_of([&] { to(n, DType::int64); }).starts_with("to: "));
+}
+
 TEST_CASE("flatten_parameters: one buffer, in order, on 64-byte boundaries; values, strides and gradients stay") {
   Net n = net(), before = clone(n);
   const Tensor flat = flatten_parameters(n);

@@ -213,3 +213,14 @@ TEST_CASE("clip_weights limits every parameter, bounds included") {
   CHECK_FALSE(error_of([&] { clip_weights(all, 0); }).empty());
   CHECK_FALSE(error_of([&] { clip_weights(all, std::nan("")); }).empty());
 }
+
+TEST_CASE("parameters that another optimiser has moved are noticed") {
+  Sequential net = model();
+  Sequential part{{net.layers[0]}};  // shares its parameters
+  Adam whole(net);
+  const Variables grads = gradients(whole, 0);
+  Sgd other(part);
+  CHECK(error_of([&] { whole.step(grads); }).starts_with("Optimizer::step: 0.weight has been moved"));
+  CHECK(whole.steps() == 0);
+  CHECK_NOTHROW(other.step({grads[0], grads[1]}));
+}

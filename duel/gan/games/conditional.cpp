@@ -27,15 +27,45 @@ void check_fits(const Dataset& data, const ConditionalDcganOptions& model) {
 
 }  // namespace
 
+DiscriminatorLoss discriminator_loss(const ConditionalGameOptions& o, ConditionalDcganGenerator& generator,
+                                     ConditionalDcganDiscriminator& discriminator, const ConditionalRound& round,
+                                     Penalty penalty) {
+  const Critic critic = [&](const Variable& x) { return discriminator(x, round.labels); };
+  const Variable fake = [&] {
+    const NoGrad no_grad;
+    return generator(round.z, round.labels);
+  }();
+  DiscriminatorLoss d;
+  d.real = critic(round.real);
+  d.fake = critic(fake);
+  d.loss = adversarial_loss(o.loss).discriminator(d.real, d.fake);
+  if (penalty == Penalty::with && o.r1_gamma > 0) {
+    d.r1 = r1_penalty(critic, round.real, o.r1_gamma);
+    d.loss = d.loss + static_cast<double>(o.r1_interval) * d.r1;
+  }
+  return d;
+}
+
+Variable generator_loss(const ConditionalGameOptions& o, ConditionalDcganGenerator& generator,
+                        ConditionalDcganDiscriminator& discriminator, const ConditionalRound& round) {
+  const AdversarialLoss& loss = adversarial_loss(o.loss);
+  Variable real;
+  if (loss.generator_scores == GeneratorScores::real_and_fake) {
+    const NoGrad no_grad;
+    real = discriminator(round.real, round.labels);
+  }
+  return loss.generator(real, discriminator(generator(round.z, round.labels), round.labels));
+}
+
 ConditionalGame::ConditionalGame(const Options& o)
     : options_(o),
-      loss_(&adversarial_loss(o.loss)),
       rng_(o.seed),
       generator_(rng_, o.model),
       discriminator_(rng_, o.model),
       generator_optimizer_(generator_, o.generator),
       discriminator_optimizer_(discriminator_, o.discriminator),
       ema_(generator_, o.ema_decay, o.ema_start) {
+  static_cast<void>(adversarial_loss(o.loss));  // throws if there is none of that name
   check(o.loss != "gan", "ConditionalGame",
         "the loss 'gan' is for probabilities, this discriminator gives logits: use "
         "'vanilla'");
@@ -48,48 +78,51 @@ ConditionalGame::ConditionalGame(const Options& o)
 }
 
 ConditionalGame::Losses ConditionalGame::step(Batches& data) {
-  check_fits(data.dataset(), options_.model);
   Losses losses;
+  ConditionalRound round;
   for (std::int64_t i = 0; i < options_.d_steps; ++i) {
-    Batch batch = data.next();
-    if (!batch.labels.defined()) batch.labels = Tensor::zeros({data.batch_size()}, {.dtype = DType::int64});
-    losses.discriminator = update_discriminator(batch, losses);
+    round = discriminator_round(data);
+    update_discriminator(round, losses);
   }
-  losses.generator = update_generator(data.batch_size());
+  update_generator(generator_round(round), losses);
   ema_.update(generator_, steps_);
   ++steps_;
   return losses;
 }
 
-double ConditionalGame::update_discriminator(const Batch& batch, Losses& losses) {
-  const auto& [real, labels] = batch;
-  const Critic critic = [&, this](const Variable& x) { return discriminator_(x, labels); };
-  const Variable fake = [&] {
-    const NoGrad no_grad;
-    return generator_(noise(real.size(0)), labels);
-  }();
-  const Variable on_real = critic(real), on_fake = critic(fake);
-  losses.real = mean(on_real.detach()).item();
-  losses.fake = mean(on_fake.detach()).item();
-  Variable loss = loss_->discriminator(on_real, on_fake);
-  if (options_.r1_gamma > 0 && steps_ % options_.r1_interval == 0) {
-    const Variable r1 = r1_penalty(critic, real, options_.r1_gamma);
-    r1_ = r1.item();
-    loss = loss + static_cast<double>(options_.r1_interval) * r1;
-  }
-  losses.r1 = r1_;
-  const double value = finite(loss, "discriminator", steps_);
-  discriminator_optimizer_.step(grad(std::move(loss), discriminator_optimizer_.parameters()));
-  if (options_.clip > 0) clip_weights(discriminator_optimizer_.parameters(), options_.clip);
-  return value;
+ConditionalRound ConditionalGame::discriminator_round(Batches& data) {
+  check_fits(data.dataset(), options_.model);
+  Batch batch = data.next();
+  if (!batch.labels.defined()) batch.labels = Tensor::zeros({data.batch_size()}, {.dtype = DType::int64});
+  return {batch.pictures, batch.labels, noise(data.batch_size())};
 }
 
-double ConditionalGame::update_generator(std::int64_t batch_size) {
-  const Tensor labels = rng_.integers({batch_size}, options_.model.classes);
-  Variable loss = loss_->generator(discriminator_(generator_(noise(batch_size), labels), labels));
-  const double value = finite(loss, "generator", steps_);
+ConditionalRound ConditionalGame::generator_round(const ConditionalRound& last) {
+  const std::int64_t n = last.labels.size(0);
+  ConditionalRound round = last;  // pairs of one class, as in R3GAN
+  if (adversarial_loss(options_.loss).generator_scores == GeneratorScores::fake)
+    round = {{}, rng_.integers({n}, options_.model.classes), {}};
+  round.z = noise(n);
+  return round;
+}
+
+void ConditionalGame::update_discriminator(const ConditionalRound& round, Losses& losses) {
+  const bool due = steps_ % options_.r1_interval == 0;
+  DiscriminatorLoss d =
+      discriminator_loss(options_, generator_, discriminator_, round, due ? Penalty::with : Penalty::without);
+  losses.real = mean(d.real.detach()).item();
+  losses.fake = mean(d.fake.detach()).item();
+  if (d.r1.defined()) r1_ = d.r1.item();
+  losses.r1 = r1_;
+  losses.discriminator = finite(d.loss, "discriminator", steps_);
+  discriminator_optimizer_.step(grad(std::move(d.loss), discriminator_optimizer_.parameters()));
+  if (options_.clip > 0) clip_weights(discriminator_optimizer_.parameters(), options_.clip);
+}
+
+void ConditionalGame::update_generator(const ConditionalRound& round, Losses& losses) {
+  Variable loss = generator_loss(options_, generator_, discriminator_, round);
+  losses.generator = finite(loss, "generator", steps_);
   generator_optimizer_.step(grad(std::move(loss), generator_optimizer_.parameters()));
-  return value;
 }
 
 Tensor ConditionalGame::sample(const Tensor& z, const Tensor& labels) {

@@ -25,6 +25,30 @@ struct ConditionalGameOptions {
   std::uint64_t seed = 0;
 };
 
+/// What one update looks at; all that is random in it has been drawn.
+struct ConditionalRound {
+  Tensor real;    ///< [N, C, H, W]; of the generator's updates only a loss that compares with real pictures uses it
+  Tensor labels;  ///< int64 [N], of the real pictures and of those to be generated
+  Tensor z;       ///< [N, latent]
+};
+
+enum class Penalty : std::uint8_t { without, with };
+
+struct DiscriminatorLoss {
+  Variable loss;        ///< what an update minimises
+  Variable real, fake;  ///< the logits [N]
+  Variable r1;          ///< the penalty without the interval's weight; undefined if left out
+};
+
+/// The discriminator's loss as a function of the networks; no gradient flows into the generator. The penalty's term is
+/// there only if the options have one and it is asked for.
+DiscriminatorLoss discriminator_loss(const ConditionalGameOptions& options, ConditionalDcganGenerator& generator,
+                                     ConditionalDcganDiscriminator& discriminator, const ConditionalRound& round,
+                                     Penalty penalty);
+/// The generator's.
+Variable generator_loss(const ConditionalGameOptions& options, ConditionalDcganGenerator& generator,
+                        ConditionalDcganDiscriminator& discriminator, const ConditionalRound& round);
+
 /// Everything one run of training holds. Not movable: optimisers refer to the parameters.
 class ConditionalGame {
  public:
@@ -44,10 +68,17 @@ class ConditionalGame {
   /// one. Throws when a loss is not finite, before any update made with it.
   Losses step(Batches& data);
 
+  // What `step` does to begin each update; for those who want to look at its loss instead.
+  /// Takes the next batch, and noise from the game's random stream.
+  ConditionalRound discriminator_round(Batches& data);
+  /// `last` is the round of the last discriminator update.
+  ConditionalRound generator_round(const ConditionalRound& last);
+
   /// Pictures [N, C, H, W] from the averaged generator, in evaluation mode.
   Tensor sample(const Tensor& z, const Tensor& labels);
 
   std::int64_t steps() const { return steps_; }
+  const Options& options() const { return options_; }
   /// Parameters, buffers, averages, optimisers, random stream, steps, by name. The tensors of the networks and
   /// optimisers share memory with the game.
   StateDict state();
@@ -58,12 +89,11 @@ class ConditionalGame {
   ConditionalDcganDiscriminator& discriminator() { return discriminator_; }
 
  private:
-  double update_discriminator(const Batch& batch, Losses& losses);
-  double update_generator(std::int64_t batch_size);
+  void update_discriminator(const ConditionalRound& round, Losses& losses);
+  void update_generator(const ConditionalRound& round, Losses& losses);
   Tensor noise(std::int64_t n) { return rng_.normal({n, options_.model.latent}); }
 
   Options options_;
-  const AdversarialLoss* loss_;
   Rng rng_;
   ConditionalDcganGenerator generator_;
   ConditionalDcganDiscriminator discriminator_;

@@ -1,0 +1,112 @@
+#include "duel/nn/batch_norm.h"
+
+#include "duel/nn/init.h"
+#include "duel/nn/replicas.h"
+#include "duel/tensor/backend.h"
+
+namespace duel {
+namespace {
+
+Variable zeros(const Shape& shape) { return Variable::leaf(init::zeros(shape)); }
+
+void lerp_(Tensor& running, const Tensor& batch, double momentum) {
+  backend(running.device()).binary(BinaryOp::lerp, running, batch, running, {momentum});
+  running.storage()->bump_version();
+}
+
+}  // namespace
+
+RunningMoments::RunningMoments(std::int64_t channels, TrackRunning track) {
+  if (track == TrackRunning::no) return;
+  mean = init::zeros({channels});
+  var = init::ones({channels});
+  num_batches_tracked = Tensor::zeros({}, {.dtype = DType::int64});
+}
+
+void RunningMoments::reset() {
+  if (!kept()) return;
+  mean.fill_(0);
+  var.fill_(1);
+  num_batches_tracked.fill_(0);
+}
+
+void RunningMoments::update(const BatchMoments& batch, StoredVariance stored, double momentum, const Pass& pass) {
+  check(momentum >= 0 && momentum <= 1, "RunningMoments", "the momentum must lie in [0, 1], got ", momentum);
+  const double batches = num_batches_tracked.item() + 1, n = static_cast<double>(batch.count);
+  const double weight = pass.statistics == StatisticsUpdate::cumulative ? 1 / batches : momentum;
+  lerp_(mean, batch.mean, weight);
+  lerp_(var, stored == StoredVariance::biased ? batch.var : affine(batch.var, n / (n - 1), 0).value(), weight);
+  num_batches_tracked.fill_(batches);
+}
+
+void RunningMoments::visit(Visitor& v) {
+  v.running_moments(*this);
+  v.buffer("running_mean", mean);
+  v.buffer("running_var", var);
+  v.buffer("num_batches_tracked", num_batches_tracked);
+}
+
+Variable normalize_batch(const Variable& x, const Variable& gain, const Variable& bias, RunningMoments& running,
+                         const BatchNormOptions& o, const Pass& pass) {
+  const bool training = pass.mode == Mode::train;
+  if (!training && running.kept()) return normalize_channels(x, running.mean, running.var, gain, bias, o.eps);
+  BatchMoments batch;
+  Variable y = training && pass.replicas ? sync_batch_norm(x, gain, bias, o.eps, *pass.replicas, &batch)
+                                         : batch_norm(x, gain, bias, o.eps, &batch);
+  if (training && running.kept()) running.update(batch, o.stored_variance, o.momentum, pass);
+  return y;
+}
+
+BatchNorm::BatchNorm(std::int64_t channels, BatchNormOptions o) : running(channels, o.track_running), options(o) {
+  if (o.affine == Affine::no) return;
+  weight = Variable::leaf(init::ones({channels}));
+  bias = zeros({channels});
+}
+
+void BatchNorm::visit(Visitor& v) {
+  v.parameter("weight", weight);
+  v.parameter("bias", bias);
+  running.visit(v);
+}
+
+ConditionalBatchNorm2d::ConditionalBatchNorm2d(Rng& rng, std::int64_t channels, std::int64_t classes,
+                                               BatchNormOptions o, GainTable table)
+    : gain(rng, classes, channels),
+      bias(rng, classes, channels),
+      running(channels, o.track_running),
+      options(o),
+      gain_table(table) {
+  gain.weight =
+      table == GainTable::direct ? Variable::leaf(init::ones({classes, channels})) : zeros({classes, channels});
+  bias.weight = zeros({classes, channels});
+}
+
+Variable ConditionalBatchNorm2d::operator()(const Variable& x, const Tensor& labels, const Pass& pass) {
+  const Variable rows = gain(labels);
+  return normalize_batch(x, gain_table == GainTable::direct ? rows : 1 + rows, bias(labels), running, options, pass);
+}
+
+void ConditionalBatchNorm2d::visit(Visitor& v) {
+  v.child("gain", gain);
+  v.child("bias", bias);
+  running.visit(v);
+}
+
+LinearConditionalBatchNorm2d::LinearConditionalBatchNorm2d(Rng& rng, std::int64_t channels, std::int64_t condition,
+                                                           BatchNormOptions o, SpectralNormOptions spectral)
+    : gain(rng, Linear(rng, condition, channels, {.bias = Bias::no}), spectral),
+      bias(rng, Linear(rng, condition, channels, {.bias = Bias::no}), spectral),
+      running(channels, o.track_running),
+      options(o) {}
+
+Variable LinearConditionalBatchNorm2d::operator()(const Variable& x, const Variable& y, const Pass& pass) {
+  return normalize_batch(x, 1 + gain(y, pass), bias(y, pass), running, options, pass);
+}
+
+void LinearConditionalBatchNorm2d::visit(Visitor& v) {
+  v.child("gain", gain);
+  v.child("bias", bias);
+  running.visit(v);
+}
+
+}  // namespace duel

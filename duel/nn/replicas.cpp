@@ -1,0 +1,37 @@
+#include "duel/nn/replicas.h"
+
+#include <cmath>
+
+#include "duel/autograd/norm_parameters.h"
+#include "duel/autograd/pointwise.h"
+#include "duel/autograd/reduce.h"
+#include "duel/autograd/shape_ops.h"
+
+namespace duel {
+Variable all_reduce_sum(const Variable& x, Replicas& replicas) {
+  check(x.defined() && is_floating(x.dtype()), "all_reduce_sum", "needs a float32 or float64 tensor");
+  return record("all_reduce_sum", {x}, replicas.all_reduce_sum(x.value()),
+                [&replicas](const Backward& b) -> Variables { return {all_reduce_sum(b.grad, replicas)}; });
+}
+
+Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, Replicas& replicas,
+                         BatchMoments* moments) {
+  check_affine_input("sync_batch_norm", x, gain, bias, eps);
+  const std::int64_t channels = x.size(1);
+  Shape dims{0};
+  for (int i = 2; i < x.dim(); ++i) dims.push_back(i);
+  const double own_count = channels == 0 ? 0 : static_cast<double>(x.numel() / channels);
+  // The sums and the number of elements in one message.
+  const Variable own = concat({sum(x, dims), Tensor::full({1}, own_count, x.value().options())}, 0);
+  const Variable total = all_reduce_sum(own, replicas);
+  const double count = total.value().slice(0, channels, channels + 1).item();
+  check(count > 1, "sync_batch_norm", "needs more than one element per channel in all replicas together, got ",
+        x.value(), " in this one; use larger batches");
+  const Variable mean = slice(total, 0, 0, channels) / count;
+  const Variable centred = x - over_space(mean, x);
+  const Variable var = all_reduce_sum(sum(square(centred), dims), replicas) / count;
+  if (moments) *moments = {mean.value(), var.value(), std::llround(count)};
+  return scale_and_shift(centred * over_space(rsqrt(var + eps), x), gain, bias);
+}
+
+}  // namespace duel
