@@ -11,6 +11,15 @@ else()
   set_tests_properties(${all_tests} PROPERTIES DISABLED ON)
 endif()
 
+# One of them looks at pages in a browser; without one it is skipped.
+find_program(CHROMIUM chromium)
+if(CHROMIUM AND TARGET duel_app)
+  target_compile_definitions(test_apps PRIVATE DUEL_CHROMIUM="${CHROMIUM}")
+elseif(TARGET duel_app)
+  message(WARNING "The test of the inspect page in a browser is skipped: chromium not found. On Debian: apt install chromium")
+  set_tests_properties(apps/browser_test PROPERTIES DISABLED ON)
+endif()
+
 # A program of somebody else's, against the installed library; it is the README's example.
 if(DUEL_INSTALL)
   set(flags "")
@@ -23,8 +32,10 @@ if(DUEL_INSTALL)
   set_tests_properties(consumer PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
 endif()
 
-# It exits with 1 unless all eight modes are covered.
-if(TARGET example_ring)
-  add_test(NAME examples/ring COMMAND example_ring)
-  set_tests_properties(examples/ring PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
-endif()
+# They exit with 1 unless all eight modes are covered, and unless all gradients are right.
+foreach(name IN ITEMS ring custom_op)
+  if(TARGET example_${name})
+    add_test(NAME examples/${name} COMMAND example_${name})
+    set_tests_properties(examples/${name} PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
+  endif()
+endforeach()

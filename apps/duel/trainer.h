@@ -3,42 +3,42 @@
 
 #include <filesystem>
 
-#include "apps/duel/checkpoint.h"
 #include "apps/duel/interrupt.h"
 #include "apps/duel/metrics_log.h"
 #include "apps/duel/progress.h"
 #include "apps/duel/run_directory.h"
+#include "apps/duel/session.h"
 
 namespace duel::app {
+
+/// Whether each step runs under `DetectAnomaly`.
+enum class Anomalies : std::uint8_t { pass, detect };
 
 class Trainer {
  public:
   /// Reads the data and makes the networks; writes nothing.
-  explicit Trainer(const TrainOptions& options);
+  explicit Trainer(const TrainOptions& options, Anomalies anomalies = Anomalies::pass);
 
   /// Goes back to where the checkpoint was made. Throws if it doesn't fit these options or this data.
-  void restore(const Checkpoint& checkpoint);
+  void restore(const Checkpoint& checkpoint) { session_.restore(checkpoint); }
 
   enum class End : std::uint8_t { complete, interrupted };
   /// Trains until the last step, or until the end of the step in which the interrupt was requested; either way the last
   /// state is saved.
   End train(const RunDirectory& run, const InterruptGuard& interrupt);
 
-  std::int64_t step() const { return game_.steps(); }
+  std::int64_t step() const { return session_.game.steps(); }
   std::int64_t total_steps() const { return total_steps_; }
 
  private:
-  // `streams` seeds everything that is random, in the order of the members.
-  Trainer(const TrainOptions& options, Dataset data, Rng streams);
-
+  ConditionalGame::Losses make_step();
   void log(MetricsLog& metrics, const ConditionalGame::Losses& losses, double images_per_second) const;
   void sample(const RunDirectory& run);
   void save(const RunDirectory& run);
 
-  TrainOptions options_;  // with the data's sizes
-  Batches batches_;
-  ConditionalGame game_;
+  Session session_;
   Tensor labels_, z_;  // of the samples, the same throughout
+  Anomalies anomalies_;
   std::int64_t total_steps_;
 };
 

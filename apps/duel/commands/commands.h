@@ -16,5 +16,6 @@ Command train_command(CLI::App& program);
 Command sample_command(CLI::App& program);
 Command info_command(CLI::App& program);
 Command config_command(CLI::App& program);
+Command inspect_command(CLI::App& program);
 
 }  // namespace duel::app

@@ -22,7 +22,7 @@ enum class Start : std::uint8_t { fresh, restore, remove };  // remove what is t
 struct TrainLine {
   std::string program;  // as the user called it
   std::string run, from_json, from_checkpoint;
-  bool restore = false, remove = false;
+  bool restore = false, remove = false, detect_anomaly = false;
   std::map<std::string, std::string> words;  // what was given for each of TrainOptions
 };
 
@@ -154,7 +154,7 @@ int train(const TrainLine& line) {
   fmt::print("computing on {}\n", backend(device).describe());
 
   // Everything that can be wrong with the options or the data shows here, before anything is removed or written.
-  Trainer trainer(options);
+  Trainer trainer(options, line.detect_anomaly ? Anomalies::detect : Anomalies::pass);
   run.acquire();
   if (start == Start::fresh && run.content() != RunDirectory::Content::nothing)
     throw UsageError(fmt::format("another process has started a run in {}", line.run));
@@ -185,6 +185,9 @@ Command train_command(CLI::App& program) {
   app->add_flag("--delete", line->remove, "remove the run that is there, and start anew");
   app->add_option("--from-checkpoint", line->from_checkpoint, "with --restore: this checkpoint instead of the latest")
       ->type_name("FILE");
+  app->add_flag("--detect-anomaly", line->detect_anomaly,
+                "stop at the first operation, forward or backward, that gives NaN or infinity, and say which and where "
+                "it was called; up to twice as slow");
   TrainOptions defaults;
   const Json values = to_json(defaults);
   describe(defaults, [&](const OptionInfo& info, const auto& value) {
