@@ -76,18 +76,17 @@ Variable normalize_instances(const char* name, const Variable& x, const Variable
   return normalize(name, x, found, gain, bias, eps);
 }
 
-// [..., M] or [N, C, S...] as rows of one group: their elements lie in the order of memory if that takes no copy, for
-// statistics over all of them do not ask for another.
-Variable normalize_rows(const Variable& x, std::int64_t rows, std::int64_t elements, bool whole_samples, double eps) {
-  Shape order{0}, back{0};
-  const bool reorder = whole_samples && x.dim() >= 3 && x.value().is_channels_last() && !x.value().is_row_major();
-  for (int i = 1; i < x.dim(); ++i) {
-    order.push_back(reorder ? i % (x.dim() - 1) + 1 : i);
-    back.push_back(reorder ? (i == 1 ? x.dim() - 1 : i - 1) : i);
+// Rows of `elements` of x, each one group. Whole samples are taken in the order of memory if that is channels-last,
+// which saves a copy: their statistics do not ask for another.
+Variable normalize_rows(const Variable& x, std::int64_t rows, std::int64_t elements, double eps) {
+  if (rows == x.size(0) && x.dim() >= 3 && x.value().is_channels_last() && !x.value().is_row_major()) {
+    Shape channels_last{0}, back{0, x.dim() - 1};
+    for (int i = 1; i < x.dim(); ++i) channels_last.push_back(i % (x.dim() - 1) + 1);
+    for (int i = 1; i < x.dim() - 1; ++i) back.push_back(i);
+    return permute(normalize_rows(permute(x, channels_last), rows, elements, eps), back);
   }
-  const Variable in_order = reorder ? permute(x, order) : x, flat = reshape(in_order, {rows, 1, elements});
-  const Variable y = reshape(normalize("layer_norm", flat, group_moments(flat, 1), {}, {}, eps), in_order.shape());
-  return reorder ? permute(y, back) : y;
+  const Variable flat = reshape(x, {rows, 1, elements});
+  return reshape(normalize("layer_norm", flat, group_moments(flat, 1), {}, {}, eps), x.shape());
 }
 
 }  // namespace
@@ -130,7 +129,7 @@ Variable layer_norm(const Variable& x, const Shape& normalized_shape, const Vari
     const Variable flat = reshape(x, {rows, elements});
     return reshape(normalize("layer_norm", flat, group_moments(flat, 1), gain, bias, eps), x.shape());
   }
-  Variable y = normalize_rows(x, rows, elements, kept == 1, eps);
+  Variable y = normalize_rows(x, rows, elements, eps);
   if (gain.defined()) y = y * gain;
   return bias.defined() ? y + bias : y;
 }

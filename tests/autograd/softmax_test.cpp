@@ -30,8 +30,8 @@ TEST_CASE("very large logits") {
     const double e = std::exp(-1.0), total = 1 + e;
     const Variable x = Variable::leaf(row({1e4, 1e4 - 1, -1e4}, dtype));
     CHECK(difference(softmax(x, 1).value(), row({1 / total, e / total, 0}, dtype)) <= tolerance::kClosedFormSingle);
-    CHECK(difference(log_softmax(x, 1).value(), row({-std::log(total), -1 - std::log(total), -2e4 - std::log(total)}, dtype)) <=
-          tolerance::kClosedFormSingle);
+    CHECK(difference(log_softmax(x, 1).value(), row({-std::log(total), -1 - std::log(total), -2e4 - std::log(total)},
+                                                    dtype)) <= tolerance::kClosedFormSingle);
     CHECK(difference(logsumexp(x, {1}).value(), Tensor::scalar(1e4 + std::log(total)).reshape({1})) <=
           tolerance::kClosedFormSingle);
     CHECK(difference(grad(sum(logsumexp(x, {1})), {x})[0].value(), row({1 / total, e / total, 0}, dtype)) <=

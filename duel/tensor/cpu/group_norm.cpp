@@ -1,7 +1,6 @@
 // Group normalisation over channels-last data: each sample's groups of channels have statistics of their own. One group
 // per channel is instance normalisation, one group is layer normalisation.
 #include <algorithm>
-#include <vector>
 
 #include "duel/tensor/cpu/kernels.h"
 #include "duel/tensor/cpu/norm_common.h"
@@ -131,11 +130,10 @@ void group_parameter_grads(const NormGeometry& g, const Groups& groups, const T*
           const std::int64_t at = n * groups.count + i;
           double weighed_sum = 0, weighed_product = 0;
           for (std::int64_t c = i * groups.width; c < (i + 1) * groups.width; ++c) {
-            const double r = product[c] * rstd[at], weight = gain(n, c);
             dbias[n * g.channels + c] = static_cast<T>(sum[c]);
-            dgain[n * g.channels + c] = static_cast<T>(r);
-            weighed_sum += weight * sum[c];
-            weighed_product += weight * r;
+            dgain[n * g.channels + c] = static_cast<T>(product[c] * rstd[at]);
+            weighed_sum += gain(n, c) * sum[c];
+            weighed_product += gain(n, c) * (product[c] * rstd[at]);
           }
           sums[at] = weighed_sum;
           products[at] = weighed_product;

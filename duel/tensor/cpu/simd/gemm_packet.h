@@ -1,4 +1,5 @@
-// SIMD packets for matrix products and softmax: the few operations they need of Eigen's (internal) packet layer, in one place.
+// SIMD packets for matrix products and softmax: the few operations they need of Eigen's (internal) packet layer, in one
+// place.
 #pragma once
 
 // g++ 12 takes the deliberately undefined operands of its own AVX-512 intrinsics for mistakes (its bug 105593), and
