@@ -16,7 +16,7 @@ namespace {
 // What the gradient with respect to the grid takes for constants. P points per sample, all tensors [N, 1, P].
 struct Neighbours {
   struct Axis {
-    Tensor slope, offset;  // the weight of the second pixel is slope * coordinate + offset
+    Tensor slope, part;  // of the second pixel's weight: its derivative with respect to the coordinate, and itself
   };
   Axis h, w;
   Tensor pixel[2][2], exists[2][2];  // row, column: the pixel's number (0 where there is none), and 1 or 0
@@ -26,14 +26,14 @@ Neighbours neighbours_of(const Tensor& grid, Size2 size, PadMode outside) {
   const std::int64_t n = grid.size(0), points = grid.size(1) * grid.size(2);
   const std::vector<double> at = grid.to(DType::float64).to_vector<double>();
   const std::size_t count = at.size() / 2;
-  std::vector<double> slope_h(count), offset_h(count), slope_w(count), offset_w(count), exists[2][2];
+  std::vector<double> slope_h(count), part_h(count), slope_w(count), part_w(count), exists[2][2];
   std::vector<std::int64_t> pixel[2][2];
   for (std::size_t k = 0; k < count; ++k) {
     const GridPlace w = grid_place(at[2 * k], size.w, outside), h = grid_place(at[2 * k + 1], size.h, outside);
     slope_h[k] = h.slope;
-    offset_h[k] = h.part - h.slope * at[2 * k + 1];
+    part_h[k] = h.part;
     slope_w[k] = w.slope;
-    offset_w[k] = w.part - w.slope * at[2 * k];
+    part_w[k] = w.part;
     for (int i = 0; i < 2; ++i)
       for (int j = 0; j < 2; ++j) {
         const std::int64_t ih = h.first + i, iw = w.first + j;
@@ -47,7 +47,7 @@ Neighbours neighbours_of(const Tensor& grid, Size2 size, PadMode outside) {
   };
   const DType dtype = grid.dtype();
   Neighbours out{
-      {tensor(slope_h, dtype), tensor(offset_h, dtype)}, {tensor(slope_w, dtype), tensor(offset_w, dtype)}, {}, {}};
+      {tensor(slope_h, dtype), tensor(part_h, dtype)}, {tensor(slope_w, dtype), tensor(part_w, dtype)}, {}, {}};
   for (int i = 0; i < 2; ++i)
     for (int j = 0; j < 2; ++j) {
       out.pixel[i][j] = tensor(pixel[i][j], DType::int64);
@@ -68,8 +68,9 @@ Variable grid_grad(const Variable& x, const Variable& grid, const Variable& g, P
     return gather(pixels, 2, near.pixel[i][j].expand({n, c, points})) * near.exists[i][j];
   };
   const auto weight = [&](int coordinate, const Neighbours::Axis& axis) {
-    const Variable at = slice(grid, 3, coordinate, coordinate + 1);
-    return reshape(at, {n, 1, points}) * axis.slope + axis.offset;
+    // The weight's value, with the coordinate's gradient: added to it is the coordinate less itself, which is 0.
+    const Variable at = reshape(slice(grid, 3, coordinate, coordinate + 1), {n, 1, points});
+    return (at - at.detach()) * axis.slope + axis.part;
   };
   const Variable upper_left = corner(0, 0), upper_right = corner(0, 1), lower_left = corner(1, 0),
                  lower_right = corner(1, 1);

@@ -32,7 +32,8 @@ std::int64_t pixels(const Variable& x) {
 
 // The definition, in ordinary operations.
 Variable composite(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps) {
-  const Variable grouped = reshape(x, {x.size(0), groups, x.size(1) / groups, pixels(x)});
+  const std::int64_t width = groups == 0 ? 1 : x.size(1) / groups;  // instance norm of no channels has no groups
+  const Variable grouped = reshape(x, {x.size(0), groups, width, pixels(x)});
   const Variable centred = grouped - mean(grouped, {2, 3}, KeepDims::yes);
   const Variable var = mean(square(centred), {2, 3}, KeepDims::yes);
   return scale_and_shift(reshape(centred * rsqrt(var + eps), x.shape()), gain, bias);

@@ -145,10 +145,9 @@ Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {
   check(labels.defined() && labels.dim() == 1 && labels.dtype() == DType::int64, "one_hot",
         "needs int64 labels [N], got ", labels);
   check(classes >= 1, "one_hot", "needs at least one class, got ", classes);
-  Tensor identity = Tensor::zeros({classes, classes}, {.dtype = dtype});
-  // The diagonal, as a view.
-  Tensor(identity.storage(), {classes}, {classes + 1}, 0, dtype).fill_(1);
-  return index_select(identity, 0, labels).value();
+  const Shape column{labels.numel(), 1};
+  const Tensor ones = Tensor::full(column, 1, {.device = labels.device()});
+  return scatter_add(ones, 1, labels.reshape(column), classes).value().to(dtype);
 }
 
 }  // namespace duel

@@ -25,7 +25,7 @@ Variable modulated_conv2d(const Variable& x, const Variable& weight, const Varia
   check(options.eps >= 0, "modulated_conv2d", "eps must not be negative, got ", options.eps);
   const auto over_space = [](const Variable& v) { return reshape(v, {v.size(0), v.size(1), 1, 1}); };
   const Variable y = conv2d(x * over_space(styles), weight, {}, options.geometry);
-  if (!options.demodulate) return y;
+  if (options.demodulate == Demodulate::no) return y;
   const Variable squares = sum(square(weight), {2, 3});  // [O, I]
   return y * over_space(rsqrt(matmul(square(styles), transpose(squares, 0, 1)) + options.eps));
 }

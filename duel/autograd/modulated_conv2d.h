@@ -10,8 +10,10 @@ namespace duel {
 /// sqrt(its sum of squares + eps).
 Variable demodulate(const Variable& weight, double eps = 1e-8);
 
+enum class Demodulate : std::uint8_t { no, yes };
+
 struct ModulatedConv2dOptions {
-  bool demodulate = true;
+  Demodulate demodulate = Demodulate::yes;
   double eps = 1e-8;
   Conv2dGeometry geometry = {};
 };

@@ -48,7 +48,8 @@ Largest largest_of(const Variable& x, Size2 size, Size2 kernel, const Conv2dGeom
 
 // Every window must have an element: with dilation, one may step over a small picture.
 void check_elements(const Windows& w) {
-  for (std::int64_t start = -w.padding; start < 0; start += w.stride) {
+  for (std::int64_t i = 0; i < w.count() && i * w.stride < w.padding; ++i) {
+    const std::int64_t start = i * w.stride - w.padding;
     const std::int64_t steps =
         (-start + w.dilation - 1) / w.dilation;  // to the first element not in the padding before
     check(steps < w.kernel && start + steps * w.dilation < w.in, "max_pool2d", "a window of ", w.kernel, " elements, ",

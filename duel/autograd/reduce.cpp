@@ -93,15 +93,23 @@ Variable sum_to(const Variable& x, const Shape& shape) {
                 [shape = x.shape()](const Backward& b) -> Variables { return {expand(b.grad, shape)}; });
 }
 
-Variable sum(const Variable& x) { return sum_to(x, {}); }
+Variable sum(const Variable& x) {
+  check_floating("sum", x);
+  return sum_to(x, {});
+}
 
 Variable sum(const Variable& x, const Shape& dims, KeepDims keep) {
+  check_floating("sum", x);
   return drop(sum_to(x, kept_shape("sum", x, dims)), x, dims, keep);
 }
 
-Variable mean(const Variable& x) { return sum(x) / count("mean", x, all_dims(x)); }
+Variable mean(const Variable& x) {
+  check_floating("mean", x);
+  return sum(x) / count("mean", x, all_dims(x));
+}
 
 Variable mean(const Variable& x, const Shape& dims, KeepDims keep) {
+  check_floating("mean", x);
   return sum(x, dims, keep) / count("mean", x, dims);
 }
 

@@ -170,6 +170,9 @@ Variable pad(const Variable& x, const std::vector<Padding>& pads, double value) 
   Shape shape = x.shape();
   for (int i = skipped; i < x.dim(); ++i) {
     const Padding& p = pads[static_cast<std::size_t>(i - skipped)];
+    constexpr std::int64_t most = std::int64_t{1} << 60;  // sums of three do not overflow
+    check(std::min(p.before, p.after) >= -most && std::max(p.before, p.after) <= most, "pad", "a padding of ", p.before,
+          " and ", p.after, " elements");
     shape[i] += p.before + p.after;
     check(shape[i] >= 0, "pad", "cropping ", -p.before, " and ", -p.after, " from dimension ", i, " of ", x.shape());
   }

@@ -10,7 +10,7 @@ namespace duel {
 /// The places, int64, of the elements along dimension `d` in the given order. Of x's shape and any dtype.
 Tensor argsort(const Variable& x, int d, SortOrder order = SortOrder::ascending);
 /// The place, int64, of the largest element along dimension `d`, which goes away; the first of equals, or the first
-/// NaN. Throws for the largest of no elements.
+/// NaN. x is float32 or float64; throws for the largest of no elements.
 Tensor argmax(const Variable& x, int d);
 /// Of the smallest one; of the first NaN too if there is one.
 Tensor argmin(const Variable& x, int d);

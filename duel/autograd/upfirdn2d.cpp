@@ -1,7 +1,6 @@
 #include "duel/autograd/upfirdn2d.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "duel/autograd/check_picture.h"
 #include "duel/autograd/pointwise.h"
@@ -24,8 +23,8 @@ Axis checked_axis(const Variable& x, std::int64_t in, std::int64_t kernel, std::
                   Padding p) {
   check(std::min(up, down) >= 1 && std::max(up, down) <= kMostPixels, "upfirdn2d", "up and down must be from 1 to ",
         kMostPixels, ", got ", up, " and ", down);
-  check(std::max(std::abs(p.before), std::abs(p.after)) <= kMostPixels, "upfirdn2d", "a padding is beyond ",
-        kMostPixels);
+  check(std::min(p.before, p.after) >= -kMostPixels && std::max(p.before, p.after) <= kMostPixels, "upfirdn2d",
+        "a padding is beyond ", kMostPixels);
   const Axis axis{in, kernel, up, down, p};
   check(axis.out() > 0, "upfirdn2d", "a filter of ", kernel, " taps is longer than ", in * up + p.before + p.after,
         " pixels, those of ", x.value(), " enlarged and padded");

@@ -11,6 +11,7 @@ namespace {
 // The gradient of the summed scores with respect to the pictures, of their shape, differentiable again.
 Variable score_gradient(const char* name, const Critic& critic, const Tensor& at) {
   check(at.defined() && at.dim() >= 2 && at.numel() > 0, name, "needs pictures [N, ...], got ", at);
+  check(critic != nullptr, name, "the critic is empty");
   const Variable x = Variable::leaf(at);
   return grad(sum(critic(x)), {x}, {.create_graph = true})[0];
 }

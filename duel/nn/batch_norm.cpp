@@ -23,6 +23,10 @@ RunningMoments::RunningMoments(std::int64_t channels, TrackRunning track) {
   num_batches_tracked = Tensor::zeros({}, {.dtype = DType::int64});
 }
 
+void detail::make_own(RunningMoments& moments) {
+  if (moments.kept()) moments.num_batches_tracked = moments.num_batches_tracked.clone();
+}
+
 void RunningMoments::reset() {
   if (!kept()) return;
   mean.fill_(0);
@@ -32,6 +36,8 @@ void RunningMoments::reset() {
 
 void RunningMoments::update(const BatchMoments& batch, StoredVariance stored, double momentum, const Pass& pass) {
   check(momentum >= 0 && momentum <= 1, "RunningMoments", "the momentum must lie in [0, 1], got ", momentum);
+  check(kept() && batch.mean.shape() == mean.shape() && batch.mean.dtype() == mean.dtype(), "RunningMoments",
+        "running statistics ", mean, " cannot take in those of a batch, ", batch.mean);
   const double batches = num_batches_tracked.item() + 1, n = static_cast<double>(batch.count);
   const double weight = pass.statistics == StatisticsUpdate::cumulative ? 1 / batches : momentum;
   lerp_(mean, batch.mean, weight);
@@ -58,6 +64,7 @@ Variable normalize_batch(const Variable& x, const Variable& gain, const Variable
 }
 
 BatchNorm::BatchNorm(std::int64_t channels, BatchNormOptions o) : running(channels, o.track_running), options(o) {
+  check(channels >= 1, "BatchNorm", "needs at least one channel, got ", channels);
   if (o.affine == Affine::no) return;
   weight = Variable::leaf(init::ones({channels}));
   bias = zeros({channels});

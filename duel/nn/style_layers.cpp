@@ -73,7 +73,7 @@ ModulatedConv2d::ModulatedConv2d(Rng& rng, std::int64_t in, std::int64_t out, st
 Variable ModulatedConv2d::operator()(const Variable& x, const Variable& w) const {
   return modulated_conv2d(
       x, equalized(weight, 1, 1), affine(w),
-      {.demodulate = options.demodulate == Demodulate::yes,
+      {.demodulate = options.demodulate,
        .eps = options.eps,
        .geometry = {.stride = {options.stride, options.stride}, .padding = {options.padding, options.padding}}});
 }

@@ -57,8 +57,6 @@ struct AdaptiveInstanceNorm2d {
   void visit(Visitor& v) { v.child("style", style); }
 };
 
-enum class Demodulate : std::uint8_t { no, yes };
-
 struct ModulatedConv2dLayerOptions {
   std::int64_t kernel = 3, stride = 1, padding = 1;
   Demodulate demodulate = Demodulate::yes;  ///< not in the layer that makes colours

@@ -8,7 +8,13 @@ namespace {
 
 using Rows = std::vector<std::vector<Tap>>;
 
-Rows empty_rows(std::int64_t out) { return Rows(static_cast<std::size_t>(out)); }
+// Each row takes tens of bytes, so that an axis beyond this is a mistake and not a picture.
+constexpr std::int64_t kMostRows = std::int64_t{1} << 26;
+
+Rows empty_rows(std::int64_t out) {
+  check(out <= kMostRows, "resample2d", "an axis of ", out, " pixels is beyond ", kMostRows);
+  return Rows(static_cast<std::size_t>(out));
+}
 
 // Equal weights for inputs begin, ..., end - 1.
 std::vector<Tap> evenly(std::int64_t begin, std::int64_t end, double divisor) {

@@ -78,6 +78,14 @@ TEST_CASE("gain 0 stops x's gradient and not gain's") {
   }
 }
 
+TEST_CASE("no channels and no samples have empty gradients of any order") {
+  for (const Shape& shape : {Shape{2, 0, 3, 3}, Shape{0, 2, 3, 3}}) {
+    const Variable x = Variable::leaf(Tensor::zeros(shape));
+    const Variable g = grad(sum(instance_norm(x, {}, {}, kEps)), {x}, {.create_graph = true})[0];
+    CHECK(grad(sum(square(g)), {x})[0].shape() == shape);
+  }
+}
+
 TEST_CASE("NaN stays within its group") {
   Tensor x = Tensor::full({2, 4, 3, 3}, 1);
   x.slice(0, 0, 1).slice(1, 1, 2).fill_(NAN);

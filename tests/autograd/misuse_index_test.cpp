@@ -66,7 +66,8 @@ const std::vector<Misuse> kLookUps = {
     {"one_hot", {"int64[2, 2]"}, [] { one_hot(i64(kSquare), 3); }},
     {"one_hot", {"class"}, [] { one_hot(i64({2}), 0); }},
     {"one_hot", {"int64", "float32[2]"}, [] { one_hot(Tensor::zeros({2}), 3); }},
-    {"index_select", {"index 3"}, [] { one_hot(index_of(3), 3); }},
+    {"scatter_add", {"index 3"}, [] { one_hot(index_of(3), 3); }},
+    {"scatter_add", {"index -1"}, [] { one_hot(index_of(-1), 3); }},
 };
 
 const std::vector<Misuse> kSorts = {

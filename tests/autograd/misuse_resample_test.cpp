@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <limits>
 
 #include "duel/autograd/ops.h"
 #include "tests/autograd/misuse.h"
@@ -84,6 +85,16 @@ const std::vector<Misuse> kResampling = {
      [] {
        upsample_bilinear(picture(), {.scale = {1, INFINITY}});
      }},
+    {"resample2d",
+     {"an axis of 1073741824 pixels"},
+     [] {
+       upsample_nearest(picture(), {.size = {1 << 30, 1}});
+     }},
+    {"resample2d",
+     {"an axis of 2147483653 pixels"},
+     [] {
+       pad2d(picture(), {{std::int64_t{1} << 31, 0}, {}}, PadMode::zeros);
+     }},
     {"upsample_bilinear",
      {"float32[5]"},
      [] {
@@ -145,6 +156,11 @@ const std::vector<Misuse> kResampling = {
      {"padding"},
      [] {
        upfirdn2d(picture(), binomial_filter(3), {.padding = {{kHuge, kHuge}, {}}});
+     }},
+    {"upfirdn2d",
+     {"padding"},
+     [] {
+       upfirdn2d(picture(), binomial_filter(3), {.padding = {{std::numeric_limits<std::int64_t>::min(), 0}, {}}});
      }},
     {"fir_upsample2d", {"factor", "0"}, [] { fir_upsample2d(picture(), binomial_filter(3), 0); }},
     {"fir_upsample2d", {"filter"}, [] { fir_upsample2d(picture(), Tensor()); }},

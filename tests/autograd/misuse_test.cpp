@@ -1,6 +1,8 @@
 // What is wrong is refused, by name and with the sizes.
 #include <doctest/doctest.h>
 
+#include <limits>
+
 #include "duel/autograd/ops.h"
 #include "tests/autograd/misuse.h"
 
@@ -108,6 +110,16 @@ const std::vector<Misuse> kMisuses = {
      [] {
        pad(f32({2}), {{-3, 0}});
      }},
+    {"pad",
+     {"elements"},
+     [] {
+       pad(f32({2}), {{std::numeric_limits<std::int64_t>::max(), std::numeric_limits<std::int64_t>::max()}});
+     }},
+    {"pad",
+     {"elements"},
+     [] {
+       pad(f32({2}), {{std::numeric_limits<std::int64_t>::min(), 0}});
+     }},
     {"pad", {"undefined"}, [] { pad(Variable(), {}); }},
     {"sum",
      {"[0, 0]"},
@@ -129,6 +141,9 @@ const std::vector<Misuse> kMisuses = {
      [] {
        sum_to(f32({2, 3}), {1, 2, 3});
      }},
+    {"sum: ", {"undefined"}, [] { sum(Variable(), {0}); }},
+    {"mean: ", {"undefined"}, [] { mean(Variable()); }},
+    {"mean: ", {"int64[2]"}, [] { mean(i64({2}), {0}); }},
     {"sum_to", {"int64[2]"}, [] { sum_to(i64({2}), {}); }},
     {"mean",
      {"no elements", "[0, 3]"},

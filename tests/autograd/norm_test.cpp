@@ -108,6 +108,9 @@ TEST_CASE("one_hot") {
   const Tensor rows = one_hot(Tensor::from<std::int64_t>({2, 0}, {2}), 3);
   CHECK(rows.to_vector<float>() == std::vector<float>{0, 0, 1, 1, 0, 0});
   CHECK(one_hot(Tensor::zeros({0}, {.dtype = DType::int64}), 3).shape() == Shape{0, 3});
+  CHECK(one_hot(Tensor::from<std::int64_t>({1}, {1}), 2, DType::int64).to_vector<std::int64_t>() ==
+        std::vector<std::int64_t>{0, 1});
+  CHECK(one_hot(Tensor::zeros({2}, {.dtype = DType::int64}), 1000000).shape() == Shape{2, 1000000});  // not squared
 }
 
 }  // namespace

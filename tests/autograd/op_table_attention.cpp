@@ -105,7 +105,7 @@ Array modulated_reference(const std::vector<Array>& in, const ModulatedConv2dOpt
   for_each_index(weights.shape, [&](const Shape& i) {
     weights.at(i) = w.at({i[1], i[2], i[3], i[4]}) * s.at({i[0], i[2]});
   });
-  if (options.demodulate) weights = demodulated(weights);
+  if (options.demodulate == Demodulate::yes) weights = demodulated(weights);
   const auto size = [&](int d, std::int64_t stride, std::int64_t padding) {
     return (x.shape[d] + 2 * padding - w.shape[d]) / stride + 1;
   };
@@ -150,7 +150,7 @@ std::vector<Row> modulated_conv2d_rows() {
            .linear_in = {0},
            .cases = {modulated_case("demodulated", {2, 3, 4, 5}, {2, 3, 3, 3},
                                     {.eps = kEps, .geometry = {.padding = {1, 1}}}),
-                     modulated_case("modulated", {2, 2, 3, 3}, {3, 2, 1, 1}, {.demodulate = false}),
+                     modulated_case("modulated", {2, 2, 3, 3}, {3, 2, 1, 1}, {.demodulate = Demodulate::no}),
                      modulated_case("strided", {1, 1, 5, 4}, {2, 1, 3, 2},
                                     {.eps = kEps, .geometry = {.stride = {2, 1}, .padding = {1, 0}}})}}};
 }

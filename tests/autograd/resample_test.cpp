@@ -131,6 +131,18 @@ TEST_CASE("FIR resampling by a factor gives a picture of that size") {
   }
 }
 
+TEST_CASE("windows may be far larger than the picture") {
+  const Variable x = Variable::leaf(random_picture({1, 4, 3, 3}));
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  const Size2 kernel{kMost, kMost}, padding{kMost / 2, kMost / 2};
+  const Variable y = max_pool2d(x, {.kernel = kernel, .stride = {1, kMost}, .padding = padding});
+  CHECK(y.shape() == Shape{1, 4, 4, 1});
+  CHECK(difference(y.value(), amax(x, {2, 3}, KeepDims::yes).value().expand({1, 4, 4, 1})) == 0);
+  const Variable mean =
+      avg_pool2d(x, {.kernel = kernel, .stride = kernel, .padding = padding, .count = PadCount::exclude});
+  CHECK(difference(mean.value(), duel::mean(x, {2, 3}, KeepDims::yes).value()) <= tolerance::kClosedForm);
+}
+
 TEST_CASE("the identity's grid gives the picture back, outside whatever there is") {
   const Tensor x = random_picture({2, 3, 5, 4});
   const Tensor identity = Tensor::from<double>({1, 0, 0, 0, 1, 0}, {1, 2, 3}).expand({2, 2, 3});
@@ -161,6 +173,19 @@ TEST_CASE("a grid's gradient at the borders is PyTorch's: 0 where a place was br
     CHECK(g.to_vector<double>()[2] == 0);
   }
   CHECK(largest(grad(sum(grid_sample(x, grid, PadMode::zeros)), {grid})[0].value().slice(2, 2, 4)) == 0);
+}
+
+TEST_CASE("a float32 grid's gradient on a wide picture is as exact as float32 is") {
+  const Tensor x = random_picture({1, 1, 2, 5000}).to(DType::float32);
+  Rng rng(5);
+  const Tensor at = random_tensor(rng, {1, 1, 50, 2}).to(DType::float32);
+  const auto grid_gradient = [&](DType dtype) {
+    const Variable grid = Variable::leaf(at.to(dtype));
+    const Tensor both = grad(sum(grid_sample(x.to(dtype), grid, PadMode::replicate)), {grid})[0].value();
+    return both.select(3, 1);  // with respect to y: its size is that of the pixels, not of the width
+  };
+  const Tensor exact = grid_gradient(DType::float64);
+  CHECK(difference(grid_gradient(DType::float32), exact) <= tolerance::kSingle * (1 + largest(exact)));
 }
 
 TEST_CASE("places that are not numbers crash nothing, and those far outside see what lies there") {

@@ -277,6 +277,7 @@ TEST_CASE("penalties refuse pictures that do not fit, none at all, and a recordi
   CHECK(error_of([&] {
           zero_centred_penalty(critic, two, NormOver::pixel);
         }).starts_with("zero_centred_penalty: a norm over each pixel needs pictures"));
+  CHECK(error_of([&] { r1_penalty({}, two, 1); }).find("the critic is empty") != std::string::npos);
   const Critic blind = [&](const Variable& x) { return critic(x.detach()); };
   CHECK_FALSE(error_of([&] { r1_penalty(blind, two, 1); }).empty());
   const NoGrad no_grad;

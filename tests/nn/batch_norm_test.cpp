@@ -141,6 +141,18 @@ TEST_CASE("instance norm: running statistics and evaluation are PyTorch's; witho
   CHECK(difference(plain(x).value(), plain(x, kEval).value()) == 0);
 }
 
+TEST_CASE("running statistics refuse those of other channels or another dtype, and where there are none") {
+  BatchNorm norm(3, {.affine = Affine::no});
+  for (const Tensor& x : {Tensor::zeros({4, 5}), Tensor::zeros({4, 3}, {.dtype = DType::float64})})
+    CHECK(error_of([&] { norm(x); }).starts_with("RunningMoments: "));
+  CHECK(norm.running.num_batches_tracked.item() == 0);
+  RunningMoments none(3, TrackRunning::no);
+  CHECK(error_of([&] {
+          none.update({Tensor::zeros({3}), Tensor::zeros({3}), 4}, StoredVariance::biased, 0.1, {});
+        }).starts_with("RunningMoments: "));
+  CHECK(error_of([] { BatchNorm(0); }).starts_with("BatchNorm: "));
+}
+
 TEST_CASE("running statistics refuse a momentum outside [0, 1], and are then as they were") {
   InstanceNorm2d norm(3, {.momentum = -0.1, .track_running = TrackRunning::yes});
   to(norm, DType::float64);

@@ -47,7 +47,9 @@ void max_pool2d(const Tensor& x, const Tensor& y, const Tensor& index, Size2 ker
     const T* px = x.data<T>();
     T* py = y.mutable_data<T>();
     std::int64_t* pi = index.mutable_data<std::int64_t>();
-    const std::int64_t grain = std::max<std::int64_t>(1, kGrain / (channels * kernel.h * kernel.w));
+    // A window may be far larger than the picture.
+    const std::int64_t window = std::min(kernel.h, height) * std::min(kernel.w, width);
+    const std::int64_t grain = std::max<std::int64_t>(1, kGrain / (channels * window));
     parallel_for(y.size(0) * out_height * out_width, grain, [&](std::int64_t begin, std::int64_t end) {
       std::vector<Index<T>> places(static_cast<std::size_t>(channels));
       for (std::int64_t i = begin; i < end; ++i) {
