@@ -15,6 +15,9 @@ function(duel_add_simd target)
     target_include_directories(duel_simd_${set} PRIVATE ${PROJECT_SOURCE_DIR})
     # Only what the loops need of fast arithmetic: no errno, no traps. Infinities and NaNs stay what they are.
     target_compile_options(duel_simd_${set} PRIVATE ${flags_${set}} -fno-math-errno -fno-trapping-math)
+    # And no contraction into fused multiply-adds but where the source says so: the compiler may choose differently for
+    # a vector and for the elements left over, and an element's bits must not depend on its place.
+    target_compile_options(duel_simd_${set} PRIVATE -ffp-contract=off)
     # Unoptimised, std::exp(float) and the like would be shared functions, which the linker takes from any of the sets.
     target_compile_options(duel_simd_${set} PRIVATE $<$<NOT:$<CONFIG:Release,RelWithDebInfo,MinSizeRel>>:-O2>)
     target_compile_definitions(duel_simd_${set} PRIVATE DUEL_SIMD_NAMESPACE=simd_${set} Eigen=Eigen_${set})

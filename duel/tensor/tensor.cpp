@@ -9,11 +9,23 @@
 
 namespace duel {
 
+namespace {
+
+/// Derived values may take so many times the bytes of what they are derived from: Winograd's weights take 2 to 6 times
+/// the weights' bytes for each direction.
+constexpr std::size_t kDerivedShare = 8;
+
+}  // namespace
+
 Storage::Storage(std::size_t bytes, Device device)
-    : data_(static_cast<std::byte*>(allocate(device, bytes))), bytes_(bytes), device_(device), owned_(true) {}
+    : data_(static_cast<std::byte*>(allocate(device, bytes))),
+      bytes_(bytes),
+      device_(device),
+      owned_(true),
+      derived_(kDerivedShare * bytes) {}
 
 Storage::Storage(void* borrowed, std::size_t bytes, Device device)
-    : data_(static_cast<std::byte*>(borrowed)), bytes_(bytes), device_(device), owned_(false) {}
+    : data_(static_cast<std::byte*>(borrowed)), bytes_(bytes), device_(device), owned_(false), derived_(0) {}
 
 Storage::~Storage() {
   if (owned_) deallocate(device_, data_, bytes_);

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "duel/tensor/derived_cache.h"
 #include "duel/tensor/dtype.h"
 #include "duel/tensor/shape.h"
 
@@ -26,7 +27,13 @@ class Storage {
   std::size_t bytes() const { return bytes_; }
   Device device() const { return device_; }
   std::uint64_t version() const { return version_; }
-  void bump_version() { ++version_; }
+  void bump_version() {
+    ++version_;
+    derived_.clear();
+  }
+  /// Values derived from the contents; they are dropped with every bump of the version. Memory of somebody else, who
+  /// may write it unseen, keeps none.
+  DerivedCache& derived() { return derived_; }
 
  private:
   std::byte* data_;
@@ -34,6 +41,7 @@ class Storage {
   Device device_;
   bool owned_;
   std::uint64_t version_ = 0;
+  DerivedCache derived_;
 };
 
 /// How a new tensor lies in memory. Both are dense; `channels_last` means that dimension 1 has stride 1 and applies to

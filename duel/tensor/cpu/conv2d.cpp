@@ -8,31 +8,14 @@
 
 #include "duel/tensor/cpu/conv2d_gather.h"
 #include "duel/tensor/cpu/conv2d_overlap.h"
+#include "duel/tensor/cpu/conv2d_product.h"
+#include "duel/tensor/cpu/conv2d_weights.h"
 #include "duel/tensor/cpu/gemm_blocks.h"
+#include "duel/tensor/cpu/winograd.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel::cpu {
 namespace {
-
-/// Target pixels `origin + step * grid position`, which all meet the same taps but for the pictures' borders.
-struct Phase {
-  Window window;
-  Size2 origin, step;
-  std::int64_t rows, columns;  // of the grid
-};
-
-/// target = source * weights, over all phases.
-template <class T>
-struct ImplicitProduct {
-  Images<const T> source;
-  Images<T> target;
-  Weights<T> weights;
-  std::int64_t groups;
-  std::vector<Phase> phases;
-
-  std::int64_t source_channels() const { return source.channels / groups; }
-  std::int64_t target_channels() const { return target.channels / groups; }
-};
 
 /// Part of a phase whose pixels meet the taps of `blocks` and, but for zeros, no others.
 struct Region {
@@ -111,39 +94,39 @@ class PackedWeights {
 
   bool narrow() const { return narrow_; }
   /// Panels of one phase and group begin here, k * columns apart; or rows, k apart.
-  const T* at(std::size_t phase, std::int64_t group) const { return data_.data() + offset(phase, group); }
+  const T* at(std::size_t phase, std::int64_t group) const { return data_->data() + offset(phase, group); }
   std::int64_t k(std::size_t phase) const { return k_[phase]; }
 
  private:
   std::int64_t offset(std::size_t phase, std::int64_t group) const {
     return begin_[phase] + group * padded_n_ * k_[phase];
   }
-  static std::int64_t total(const ImplicitProduct<T>& p) {
-    std::int64_t taps = 0;
-    for (const Phase& phase : p.phases) taps += phase.window.taps();
-    return taps * p.source.channels;
-  }
+  void pack(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, T* data) const;
   void pack_panels(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group,
-                   std::int64_t n0);
-  void pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group);
+                   std::int64_t n0, T* data) const;
+  void pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group, T* data) const;
 
   bool narrow_;
   std::int64_t padded_n_;
   std::vector<std::int64_t> k_, begin_;  // per phase
-  Scratch<T> data_;
+  std::shared_ptr<const Scratch<T>> data_;
 };
 
 template <class T>
 PackedWeights<T>::PackedWeights(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p)
     : narrow_(p.target_channels() <= kernels.lanes / 2),
-      padded_n_(narrow_ ? p.target_channels() : round_up(p.target_channels(), kernels.columns)),
-      data_(total(p) * padded_n_) {
+      padded_n_(narrow_ ? p.target_channels() : round_up(p.target_channels(), kernels.columns)) {
   std::int64_t begin = 0;
   for (const Phase& phase : p.phases) {
     k_.push_back(phase.window.taps() * p.source_channels());
     begin_.push_back(begin);
     begin += k_.back() * padded_n_ * p.groups;
   }
+  data_ = derived_weights<T>(*p.weights.tensor, weights_key(p, 0), begin, [&](T* data) { pack(kernels, p, data); });
+}
+
+template <class T>
+void PackedWeights<T>::pack(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, T* data) const {
   const std::int64_t parts = narrow_ ? 1 : padded_n_ / kernels.columns;
   const std::int64_t phases = static_cast<std::int64_t>(p.phases.size());
   parallel_for(phases * p.groups * parts, 1, [&](std::int64_t first, std::int64_t last) {
@@ -151,19 +134,19 @@ PackedWeights<T>::PackedWeights(const GemmKernels<T>& kernels, const ImplicitPro
       const std::size_t phase = static_cast<std::size_t>(t / parts / p.groups);
       const std::int64_t group = t / parts % p.groups;
       if (narrow_)
-        pack_rows(p, phase, group);
+        pack_rows(p, phase, group, data);
       else
-        pack_panels(kernels, p, phase, group, t % parts * kernels.columns);
+        pack_panels(kernels, p, phase, group, t % parts * kernels.columns, data);
     }
   });
 }
 
 template <class T>
 void PackedWeights<T>::pack_panels(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, std::size_t phase,
-                                   std::int64_t group, std::int64_t n0) {
+                                   std::int64_t group, std::int64_t n0, T* data) const {
   const Weights<T>& w = p.weights;
   const std::int64_t k = p.source_channels(), n = std::min(kernels.columns, p.target_channels() - n0);
-  T* out = data_.data() + offset(phase, group) + n0 * k_[phase];
+  T* out = data + offset(phase, group) + n0 * k_[phase];
   for (const Tap& h : p.phases[phase].window.h.taps)
     for (const Tap& v : p.phases[phase].window.w.taps) {
       kernels.pack({k, n, w.at(group, h, v) + n0 * w.n, w.k, w.n, kernels.columns, out, 0});
@@ -172,9 +155,9 @@ void PackedWeights<T>::pack_panels(const GemmKernels<T>& kernels, const Implicit
 }
 
 template <class T>
-void PackedWeights<T>::pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group) {
+void PackedWeights<T>::pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group, T* data) const {
   const Weights<T>& w = p.weights;
-  T* out = data_.data() + offset(phase, group);
+  T* out = data + offset(phase, group);
   for (std::int64_t n = 0; n < p.target_channels(); ++n)
     for (const Tap& h : p.phases[phase].window.h.taps)
       for (const Tap& v : p.phases[phase].window.w.taps) {
@@ -313,9 +296,20 @@ Axis mirrored(const Axis& axis) {
   return mirror;
 }
 
+/// Takes Winograd's algorithm where it is the choice; tells whether it was.
+bool by_winograd(ConvAlgorithm algorithm, const ImplicitProduct<float>& p) {
+  const WinogradKernels* kernels = choose_winograd(algorithm, p);
+  if (kernels) winograd_product(*kernels, p);
+  return kernels != nullptr;
+}
+bool by_winograd(ConvAlgorithm algorithm, const ImplicitProduct<double>&) {
+  check(algorithm <= ConvAlgorithm::direct, "conv2d", "Winograd's algorithms are for float32");
+  return false;
+}
+
 }  // namespace
 
-void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g) {
+void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, ConvAlgorithm algorithm) {
   if (y.numel() == 0) return;
   const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
   const Size2 kernel{w.size(2), w.size(3)};
@@ -324,9 +318,10 @@ void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeome
     const std::int64_t filter = kernel.h * kernel.w * channels;
     const ImplicitProduct<T> p{images<T>(x),
                                mutable_images<T>(y),
-                               Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, 1, filter},
+                               Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, 1, filter, &w},
                                g.groups,
                                {{window, {0, 0}, {1, 1}, y.size(2), y.size(3)}}};
+    if (by_winograd(algorithm, p)) return;
     const Window mirror{mirrored(window.h), mirrored(window.w)};
     if (g.stride == Size2{1, 1} && prefer_overlap(p, mirror))
       overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, mirror, g.groups});
@@ -335,7 +330,8 @@ void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeome
   });
 }
 
-void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g) {
+void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g,
+                       ConvAlgorithm algorithm) {
   if (dx.numel() == 0) return;
   const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
   const Size2 kernel{w.size(2), w.size(3)};
@@ -343,13 +339,21 @@ void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, cons
   dispatch_floating("conv2d_input_grad", dx.dtype(), [&]<class T>(TypeTag<T>) {
     const std::int64_t filter = kernel.h * kernel.w * channels;
     const ImplicitProduct<T> p{images<T>(dy), mutable_images<T>(dx),
-                               Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, filter, 1},
+                               Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, filter, 1, &w},
                                g.groups, input_grad_phases(g, kernel, {dx.size(2), dx.size(3)})};
+    if (by_winograd(algorithm, p)) return;
     if (prefer_overlap(p, window))
       overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, window, g.groups});
     else
       multiply(p);
   });
+}
+
+void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g) {
+  conv2d(x, w, y, g, ConvAlgorithm::automatic);
+}
+void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g) {
+  conv2d_input_grad(dy, w, dx, g, ConvAlgorithm::automatic);
 }
 
 }  // namespace duel::cpu

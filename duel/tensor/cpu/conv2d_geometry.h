@@ -50,6 +50,7 @@ template <class T>
 struct Weights {
   const T* data;
   std::int64_t group, kernel_row, kernel_column, k, n;  // strides
+  const Tensor* tensor;                                 // whose elements they are
 
   const T* at(std::int64_t g, const Tap& h, const Tap& w) const {
     return data + g * group + h.kernel * kernel_row + w.kernel * kernel_column;

@@ -1,10 +1,12 @@
 // The weight gradient of a convolution: the output gradient's channels times the gathered input, summed over pixels.
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "duel/tensor/cpu/conv2d.h"
 #include "duel/tensor/cpu/conv2d_gather.h"
 #include "duel/tensor/cpu/gemm_blocks.h"
+#include "duel/tensor/cpu/winograd.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel::cpu {
@@ -130,15 +132,25 @@ void multiply(WeightGrad<T> g, T* dw) {
 
 }  // namespace
 
-void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g) {
+void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g,
+                        ConvAlgorithm algorithm) {
   if (dw.numel() == 0) return;
   const Size2 kernel{dw.size(2), dw.size(3)};
+  const Window window = convolution_window(g, kernel);
   dispatch_floating("conv2d_weight_grad", dw.dtype(), [&]<class T>(TypeTag<T>) {
-    multiply(WeightGrad<T>{images<T>(x), images<T>(dy), convolution_window(g, kernel), g.groups, dw.size(0) / g.groups,
-                           dw.size(1), kernel.h * kernel.w * dw.size(1),
-                           PixelGrid{dy.size(0), {0, dy.size(2)}, {0, dy.size(3)}}},
+    const Images<const T> xs = images<T>(x), dys = images<T>(dy);
+    if constexpr (std::is_same_v<T, float>) {
+      if (const WinogradKernels* kernels = choose_winograd(algorithm, xs, dys, window, g.groups))
+        return winograd_weight_grad(*kernels, xs, dys, window, dw.mutable_data<T>());
+    }
+    multiply(WeightGrad<T>{xs, dys, window, g.groups, dw.size(0) / g.groups, dw.size(1),
+                           kernel.h * kernel.w * dw.size(1), PixelGrid{dy.size(0), {0, dy.size(2)}, {0, dy.size(3)}}},
              dw.mutable_data<T>());
   });
+}
+
+void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g) {
+  conv2d_weight_grad(x, dy, dw, g, ConvAlgorithm::automatic);
 }
 
 }  // namespace duel::cpu

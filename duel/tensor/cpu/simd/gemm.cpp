@@ -33,8 +33,7 @@ void multiply_tile(std::int64_t k, const T* a, std::int64_t lda, const T* b, std
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-    for (int q = 0; q < Packets; ++q)
-      sums[i][q] = mode == StoreMode::accumulate ? load(c[i] + j + q * kLanes<T>) : broadcast(T(0));
+    for (int q = 0; q < Packets; ++q) sums[i][q] = broadcast(T(0));
 
   // One pointer per three rows: with lda and 2 * lda as index registers all rows fit the addressing modes.
   constexpr int kGroups = (Rows + 2) / 3;
@@ -60,7 +59,10 @@ void multiply_tile(std::int64_t k, const T* a, std::int64_t lda, const T* b, std
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-    for (int q = 0; q < Packets; ++q) store<T>(c[i] + j + q * kLanes<T>, sums[i][q]);
+    for (int q = 0; q < Packets; ++q) {
+      T* out = c[i] + j + q * kLanes<T>;
+      store<T>(out, mode == StoreMode::accumulate ? add<T>(load(out), sums[i][q]) : sums[i][q]);
+    }
 }
 
 /// Tiles of every height, so that the rows left over cost what they are.

@@ -9,8 +9,8 @@ namespace duel::cpu {
 enum class TileOrder { rows, columns };
 enum class StoreMode { overwrite, accumulate };
 
-/// C[m, n] = A[m, k] B[k, n], or C += A B. Each element of C is one chain of multiply-adds over k, from its present
-/// value on: the result does not depend on how k is cut into blocks.
+/// C[m, n] = A[m, k] B[k, n], or C += A B. Each element of A B is one chain of multiply-adds over k, added to C when it
+/// is whole: long sums in blocks of k have smaller rounding errors than in one chain.
 template <class T>
 struct GemmBlock {
   std::int64_t m, n, k;

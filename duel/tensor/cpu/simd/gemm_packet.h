@@ -33,6 +33,10 @@ template <class T>
 EIGEN_ALWAYS_INLINE Packet<T> broadcast(T x) {
   return Eigen::internal::pset1<Packet<T>>(x);
 }
+template <class T>
+EIGEN_ALWAYS_INLINE Packet<T> add(const Packet<T>& a, const Packet<T>& b) {
+  return Eigen::internal::padd(a, b);
+}
 /// a * b + c, in one rounding where the instruction set has it.
 template <class T>
 EIGEN_ALWAYS_INLINE Packet<T> multiply_add(const Packet<T>& a, const Packet<T>& b, const Packet<T>& c) {
