@@ -78,9 +78,13 @@ struct CollectState : Visitor {
   void on_buffer(const std::string& name, Tensor& b) override { found[name] = b; }
 };
 
+/// Gives running statistics a count of batches of their own, which not every module has among its buffers.
+void make_own(RunningMoments& moments);
+
 struct MakeOwn : Visitor {
   void on_parameter(const std::string&, Variable& p) override { p = Variable::leaf(p.value().clone()); }
   void on_buffer(const std::string&, Tensor& b) override { b = b.clone(); }
+  void on_running_moments(RunningMoments& moments) override { make_own(moments); }
 };
 
 struct Convert : Visitor {
