@@ -157,7 +157,10 @@ Variable softplus(const Variable& x, double beta) {
                 [x = Saved(x)](const Backward& b) -> Variables { return {softplus_grad(b.grad, x.get())}; });
 }
 
-Variable log_sigmoid(const Variable& x) { return -softplus(-x); }
+Variable log_sigmoid(const Variable& x) {
+  check(x.defined(), "log_sigmoid", "the input is undefined");
+  return -softplus(-x);
+}
 
 Variable elu(const Variable& x, double alpha) { return scaled_elu("elu", x, alpha, 1); }
 

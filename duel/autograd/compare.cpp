@@ -46,7 +46,9 @@ Variable where(const Variable& condition, const Variable& a, const Variable& b) 
   check(is_floating(a.dtype()) && a.dtype() == b.dtype(), "where", "needs two float32 or two float64, got ", a.value(),
         " and ", b.value());
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
-  return choose(condition.value().to(a.dtype()).expand(shape), expand(a, shape), expand(b, shape));
+  // Not converted as it is: a small number may become 0.
+  const Tensor is_set = is_floating(condition.dtype()) ? ne(condition.detach(), 0).value() : condition.value();
+  return choose(is_set.to(a.dtype()).expand(shape), expand(a, shape), expand(b, shape));
 }
 
 Variable masked_fill(const Variable& x, const Variable& condition, double value) {

@@ -54,6 +54,7 @@ Variable unsqueeze(const Variable& x, int d) {
 }
 
 Variable squeeze(const Variable& x, int d) {
+  check(x.defined(), "squeeze", "the input is undefined");
   d = x.value().wrap_dim(d);
   return record("squeeze", {x}, x.value().squeeze(d),
                 [d](const Backward& b) -> Variables { return {unsqueeze(b.grad, d)}; });

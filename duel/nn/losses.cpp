@@ -1,6 +1,7 @@
 #include "duel/nn/losses.h"
 
 #include <cmath>
+#include <limits>
 
 #include "duel/autograd/ops.h"
 
@@ -60,7 +61,9 @@ Variable bce_with_logits_elements(const Variable& x, const Target& target) {
 // Without abs, whose second derivative is missing at 0: c (d - c / 2) / beta, c being d kept within [-beta, beta].
 Variable smooth_l1_of(const Variable& d, const SmoothL1Options& o) {
   check(o.beta >= 0 && std::isfinite(o.beta), "smooth_l1", "beta must be a number from 0 on, got ", o.beta);
-  if (o.beta == 0) return reduced("smooth_l1", abs(d), o.reduction);
+  const double least =
+      d.dtype() == DType::float32 ? std::numeric_limits<float>::min() : std::numeric_limits<double>::min();
+  if (o.beta < least) return reduced("smooth_l1", abs(d), o.reduction);
   const Variable c = clamp(d, -o.beta, o.beta);
   return reduced("smooth_l1", c * (d - 0.5 * c) / o.beta, o.reduction);
 }
@@ -130,9 +133,9 @@ Variable cross_entropy(const Variable& logits, const Tensor& labels, const Cross
   check(o.label_smoothing >= 0 && o.label_smoothing <= 1, "cross_entropy", "label_smoothing must lie in [0, 1], got ",
         o.label_smoothing);
   const Variable log_p = log_softmax(logits, 1);
+  const Variable of_labels = gather(log_p, 1, labels.reshape(per_label));  // checks them, whatever their weight
   const Variable loss = blend(
-      o.label_smoothing, [&] { return -mean(log_p, {1}); },
-      [&] { return reshape(-gather(log_p, 1, labels.reshape(per_label)), wanted); });
+      o.label_smoothing, [&] { return -mean(log_p, {1}); }, [&] { return reshape(-of_labels, wanted); });
   return reduced("cross_entropy", loss, o.reduction);
 }
 

@@ -21,13 +21,11 @@ Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable
   Shape dims{0};
   for (int i = 2; i < x.dim(); ++i) dims.push_back(i);
   const double own_count = channels == 0 ? 0 : static_cast<double>(x.numel() / channels);
-  // The sums and the number of elements in one message.
-  const Variable own = concat({sum(x, dims), Tensor::full({1}, own_count, x.value().options())}, 0);
-  const Variable total = all_reduce_sum(own, replicas);
-  const double count = total.value().slice(0, channels, channels + 1).item();
+  // A message of its own: float32 does not hold every number of elements.
+  const double count = replicas.all_reduce_sum(Tensor::scalar(own_count, DType::float64)).item();
   check(count > 1, "sync_batch_norm", "needs more than one element per channel in all replicas together, got ",
         x.value(), " in this one; use larger batches");
-  const Variable mean = slice(total, 0, 0, channels) / count;
+  const Variable mean = all_reduce_sum(sum(x, dims), replicas) / count;
   const Variable centred = x - over_space(mean, x);
   const Variable var = all_reduce_sum(sum(square(centred), dims), replicas) / count;
   if (moments) *moments = {mean.value(), var.value(), std::llround(count)};

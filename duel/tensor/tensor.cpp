@@ -152,6 +152,7 @@ Tensor Tensor::wrap(T* memory, const Shape& shape) {
 }
 
 int Tensor::wrap_dim(int d) const {
+  check(defined(), "Tensor", "the tensor is undefined");
   const int wrapped = d < 0 ? d + dim() : d;
   check(wrapped >= 0 && wrapped < dim(), "Tensor", "dimension ", d, " is out of range for shape ", shape_);
   return wrapped;

@@ -54,5 +54,9 @@ TEST_CASE("where: a NaN condition is not 0") {
   CHECK(where(Tensor::scalar(nan, DType::float64), Tensor::scalar(1), Tensor::scalar(2)).item() == 1);
 }
 
+TEST_CASE("where: a condition that float32 cannot hold is not 0 for that") {
+  CHECK(where(Tensor::scalar(1e-300, DType::float64), Tensor::scalar(1), Tensor::scalar(2)).item() == 1);
+}
+
 }  // namespace
 }  // namespace duel::testing

@@ -62,7 +62,7 @@ const std::vector<Misuse> kShapes = {
     {"unsqueeze", {"dimension 4", "[2, 3]"}, [] { unsqueeze(f32(kMatrix), 4); }},
     {"unsqueeze", {"undefined"}, [] { unsqueeze(Variable(), 0); }},
     {"squeeze", {"dimension 1", "[2, 3]", "not 1"}, [] { squeeze(f32(kMatrix), 1); }},
-    {"squeeze", {"dimension 0"}, [] { squeeze(Variable(), 0); }},
+    {"squeeze", {"undefined"}, [] { squeeze(Variable(), 0); }},
     {"stack", {"at least one"}, [] { stack({}, 0); }},
     {"stack",
      {"float32[3]", "float32[2, 3]"},

@@ -272,7 +272,8 @@ TEST_CASE("cross_entropy and kl_gaussian refuse what does not fit") {
   CHECK(refused(x, numbers({2}, 1)).starts_with("cross_entropy: needs int64 labels [2]"));
   CHECK(refused(x, labels({0, 0, 0}, {3})).starts_with("cross_entropy: needs int64 labels [2]"));
   CHECK(refused(numbers({2, 3, 4}, 1), labels({0, 0}, {2})).starts_with("cross_entropy: needs int64 labels [2, 4]"));
-  for (std::int64_t label : {-1, 3}) CHECK_FALSE(refused(x, labels({0, label}, {2})).empty());
+  for (std::int64_t label : {-1, 3})
+    for (double smoothing : {0.0, 1.0}) CHECK_FALSE(refused(x, labels({0, label}, {2}), smoothing).empty());
   for (double smoothing : {-0.1, 1.1, std::nan("")})
     CHECK(refused(x, labels({0, 0}, {2}), smoothing).starts_with("cross_entropy: label_smoothing"));
   CHECK(error_of([&] { kl_gaussian(x, numbers({3, 2}, 1)); }).starts_with("kl_gaussian: the input"));
