@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "duel/tensor/host_device.h"
+#include "duel/tensor/math.h"
 
 namespace duel {
 
@@ -46,28 +47,28 @@ DUEL_UNARY(sign) { return x > 0 ? T(1) : x < 0 ? T(-1) : T(0); }
 DUEL_UNARY(floor) { return std::floor(x); }
 DUEL_UNARY(ceil) { return std::ceil(x); }
 DUEL_UNARY(round) { return std::nearbyint(x); }  // halves to even
-DUEL_UNARY(exp) { return std::exp(x); }
-DUEL_UNARY(expm1) { return std::expm1(x); }
-DUEL_UNARY(log) { return std::log(x); }
-DUEL_UNARY(log1p) { return std::log1p(x); }
+DUEL_UNARY(exp) { return math::exp(x); }
+DUEL_UNARY(expm1) { return math::expm1(x); }
+DUEL_UNARY(log) { return math::log(x); }
+DUEL_UNARY(log1p) { return math::log1p(x); }
 DUEL_UNARY(sqrt) { return std::sqrt(x); }
 DUEL_UNARY(rsqrt) { return T(1) / std::sqrt(x); }
 DUEL_UNARY(square) { return x * x; }
 DUEL_UNARY(reciprocal) { return T(1) / x; }
-DUEL_UNARY(pow) { return std::pow(x, p); }
+DUEL_UNARY(pow) { return math::pow(x, p); }
 DUEL_UNARY(sin) { return std::sin(x); }
 DUEL_UNARY(cos) { return std::cos(x); }
-DUEL_UNARY(erf) { return std::erf(x); }
+DUEL_UNARY(erf) { return math::erf(x); }
 DUEL_UNARY(clamp) { return x < p ? p : x > q ? q : x; }  // NaN stays NaN
 DUEL_UNARY(relu) { return x < 0 ? T(0) : x; }            // so here
 DUEL_UNARY(leaky_relu) { return x > 0 ? x : p * x; }
-DUEL_UNARY(elu) { return q * (x > 0 ? x : p * std::expm1(x)); }
-DUEL_UNARY(tanh) { return std::tanh(x); }
+DUEL_UNARY(elu) { return q * (x > 0 ? x : p * math::expm1(x)); }
+DUEL_UNARY(tanh) { return math::tanh(x); }
 DUEL_UNARY(sigmoid) {
-  const T e = std::exp(x < 0 ? x : -x);  // never overflows
+  const T e = math::exp(-std::abs(x));  // never overflows
   return (x < 0 ? e : T(1)) / (T(1) + e);
 }
-DUEL_UNARY(softplus) { return (x > 0 ? x : T(0)) + std::log1p(std::exp(x < 0 ? x : -x)); }
+DUEL_UNARY(softplus) { return (x > 0 ? x : T(0)) + math::log1p(math::exp(-std::abs(x))); }
 
 // silu and both gelus are x times a share s that runs from 0 to 1. Far out, s on the left and its slope on both sides
 // fall to 0 faster than x rises: where they are 0 they win, so that infinities give the limits and not 0 * inf.
@@ -82,17 +83,17 @@ DUEL_HD T gated_derivative(T x, T s, T slope) {
 /// The derivative of sigmoid.
 template <class T>
 DUEL_HD T sigmoid_slope(T x) {
-  const T e = std::exp(x < 0 ? x : -x);
+  const T e = math::exp(-std::abs(x));
   return e / ((T(1) + e) * (T(1) + e));
 }
 /// The normal distribution's share below x, without cancellation for negative x, and its density.
 template <class T>
 DUEL_HD T normal_share(T x) {
-  return T(0.5) * std::erfc(x * T(-0.70710678118654752));
+  return T(0.5) * math::erfc(x * T(-0.70710678118654752));
 }
 template <class T>
 DUEL_HD T normal_density(T x) {
-  return T(0.39894228040143268) * std::exp(T(-0.5) * x * x);
+  return T(0.39894228040143268) * math::exp(T(-0.5) * x * x);
 }
 /// Hendrycks & Gimpel (2016): the share is nearly sigmoid(u), u = sqrt(8 / pi) (x + 0.044715 x^3).
 template <class T>
@@ -119,7 +120,7 @@ DUEL_BINARY(mul) { return a * b; }
 DUEL_BINARY(div) { return a / b; }
 DUEL_BINARY(maximum) { return (a > b) | (a != a) ? a : b; }  // NaN if either is
 DUEL_BINARY(minimum) { return (a < b) | (a != a) ? a : b; }
-DUEL_BINARY(power) { return std::pow(a, b); }
+DUEL_BINARY(power) { return math::pow(a, b); }
 DUEL_BINARY(gt) { return a > b ? T(1) : T(0); }  // comparisons with NaN are false ...
 DUEL_BINARY(ge) { return a >= b ? T(1) : T(0); }
 DUEL_BINARY(lt) { return a < b ? T(1) : T(0); }
@@ -128,7 +129,7 @@ DUEL_BINARY(eq) { return a == b ? T(1) : T(0); }
 DUEL_BINARY(ne) { return a != b ? T(1) : T(0); }  // ... but for this one
 DUEL_BINARY(relu_grad) { return b > 0 ? a : T(0); }
 DUEL_BINARY(leaky_relu_grad) { return b > 0 ? a : p * a; }
-DUEL_BINARY(elu_grad) { return b > 0 ? q * a : q * p * std::exp(b) * a; }
+DUEL_BINARY(elu_grad) { return b > 0 ? q * a : q * p * math::exp(b) * a; }
 DUEL_BINARY(tanh_grad) { return a * (T(1) - b * b); }
 DUEL_BINARY(sigmoid_grad) { return a * b * (T(1) - b); }
 DUEL_BINARY(softplus_grad) { return a * sigmoid::apply(b, p, q); }

@@ -76,6 +76,19 @@ TEST_CASE("normal: Box and Muller on pairs of words") {
   }
 }
 
+TEST_CASE("normal, uniform: an element's bits do not depend on how many are drawn") {
+  const Tensor whole = Tensor::empty({300}), uniform = Tensor::empty({300});
+  cpu().normal(whole, 4, 1, 0, 1);
+  cpu().uniform(uniform, 4, 1, -1, 1);
+  for (std::int64_t n = 1; n < 300; n += 7) {
+    const Tensor y = Tensor::empty({n});
+    cpu().normal(y, 4, 1, 0, 1);
+    CHECK(same_bits(y, whole.slice(0, 0, n)));
+    cpu().uniform(y, 4, 1, -1, 1);
+    CHECK(same_bits(y, uniform.slice(0, 0, n)));
+  }
+}
+
 TEST_CASE("normal, uniform: moments") {
   constexpr std::int64_t n = 400'000;
   const auto moment = [](const Tensor& t, int power) {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "duel/tensor/cpu/kernels.h"
+#include "duel/tensor/cpu/simd/loops.h"
 #include "duel/tensor/cpu/strided.h"
 
 namespace duel::cpu {
@@ -69,8 +70,12 @@ void copy_transposed(Strided<2> s, int row_dim, To* dst, const From* src) {
       const auto at = s.offset(i / (row_tiles * col_tiles), 2);
       To* d = dst + at[0] + r0 * dr + c0;
       const From* from = src + at[1] + r0 + c0 * sc;
-      for (std::int64_t r = 0; r < m; ++r)
-        for (std::int64_t c = 0; c < n; ++c) d[r * dr + c] = convert<To>(from[r + c * sc]);
+      if constexpr (std::is_same_v<To, From> && std::is_floating_point_v<To>) {
+        loops<To>().copy.transpose(from, sc, d, dr, m, n);
+      } else {
+        for (std::int64_t r = 0; r < m; ++r)
+          for (std::int64_t c = 0; c < n; ++c) d[r * dr + c] = convert<To>(from[r + c * sc]);
+      }
     }
   });
 }

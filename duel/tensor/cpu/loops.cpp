@@ -5,22 +5,27 @@
 namespace duel::cpu {
 
 // What the files in simd/ define in the namespace of each instruction set.
-#define DUEL_DECLARE_LOOPS(set)                                                                              \
-  namespace set {                                                                                            \
-  template <class T>                                                                                         \
-  PointwiseLoops<T> pointwise_loops();                                                                       \
-  template <class T>                                                                                         \
-  ReduceLoops<T> reduce_loops();                                                                             \
-  template <class T>                                                                                         \
-  NormLoops<T> norm_loops();                                                                                 \
-  template <class T>                                                                                         \
-  SoftmaxLoops<T> softmax_loops();                                                                           \
-  template <class T>                                                                                         \
-  OptimLoops<T> optim_loops();                                                                               \
-  template <class T>                                                                                         \
-  Loops<T> all() {                                                                                           \
-    return {pointwise_loops<T>(), reduce_loops<T>(), norm_loops<T>(), softmax_loops<T>(), optim_loops<T>()}; \
-  }                                                                                                          \
+#define DUEL_DECLARE_LOOPS(set)                                                           \
+  namespace set {                                                                         \
+  template <class T>                                                                      \
+  PointwiseLoops<T> pointwise_loops();                                                    \
+  template <class T>                                                                      \
+  ReduceLoops<T> reduce_loops();                                                          \
+  template <class T>                                                                      \
+  NormLoops<T> norm_loops();                                                              \
+  template <class T>                                                                      \
+  SoftmaxLoops<T> softmax_loops();                                                        \
+  template <class T>                                                                      \
+  OptimLoops<T> optim_loops();                                                            \
+  template <class T>                                                                      \
+  RandomLoops<T> random_loops();                                                          \
+  template <class T>                                                                      \
+  CopyLoops<T> copy_loops();                                                              \
+  template <class T>                                                                      \
+  Loops<T> all() {                                                                        \
+    return {pointwise_loops<T>(), reduce_loops<T>(), norm_loops<T>(), softmax_loops<T>(), \
+            optim_loops<T>(),     random_loops<T>(), copy_loops<T>()};                    \
+  }                                                                                       \
   }
 
 DUEL_DECLARE_LOOPS(simd_baseline)

@@ -68,6 +68,22 @@ struct SoftmaxLoops {
                       const T* delta);
 };
 
+/// Element i is made of word i % 4 of Philox block counter + i / 4 (philox.h).
+template <class T>
+struct RandomLoops {
+  /// low + u (high - low), u in [0, 1); `below`, the number before high, where rounding reaches it.
+  void (*uniform)(T* y, std::int64_t n, std::uint64_t seed, std::uint64_t counter, T low, T high, T below);
+  /// By Box and Muller (1958): words 0 and 1 give two numbers, words 2 and 3 the next two.
+  void (*normal)(T* y, std::int64_t n, std::uint64_t seed, std::uint64_t counter, double mean, double stddev);
+};
+
+template <class T>
+struct CopyLoops {
+  /// out[r * out_step + c] = in[c * in_step + r]
+  void (*transpose)(const T* in, std::int64_t in_step, T* out, std::int64_t out_step, std::int64_t rows,
+                    std::int64_t cols);
+};
+
 /// The constants of a step, reduced to what an element needs.
 template <class T>
 struct AdamConstants {
@@ -101,6 +117,8 @@ struct Loops {
   NormLoops<T> norm;
   SoftmaxLoops<T> softmax;
   OptimLoops<T> optim;
+  RandomLoops<T> random;
+  CopyLoops<T> copy;
 };
 
 /// The loops for `isa()`; T is float or double.
