@@ -54,9 +54,9 @@ struct Job {
   }
 };
 
-// How often to look before sleeping: first after pauses, then after letting others run, some 40 us in all. To be woken
+// How often to look before sleeping: first after pauses, then after letting others run, some 60 us in all. To be woken
 // takes as long as a small kernel runs, and the next one mostly comes sooner.
-constexpr int kPauses = 50, kYields = 100;
+constexpr int kPauses = 50, kYields = 300;
 
 void pause() {
 #if defined(__x86_64__) || defined(__i386__)

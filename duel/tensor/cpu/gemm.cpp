@@ -66,10 +66,18 @@ struct Piece {
   std::int64_t batch, m0, m1, n0, n1;
 };
 
+// Multiply-adds from which on several threads are faster than one, some 30 us: below, moving the operands from one
+// core's cache to another's takes longer. Thin products wait for memory and count as if they were this wide.
+constexpr double kWorthwhile = 1 << 21;
+constexpr std::int64_t kThin = 16;
+
 template <class T, class F>
 void for_each_piece(const Product<T>& p, ProductCut cut, F&& f) {
   const std::int64_t m_blocks = ceil_div(p.m, cut.m_block), n_blocks = ceil_div(p.n, cut.n_block);
-  parallel_for(p.batch * m_blocks * n_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t pieces = p.batch * m_blocks * n_blocks;
+  const auto outputs = static_cast<double>(std::max(p.m, kThin)) * static_cast<double>(std::max(p.n, kThin));
+  const bool worthwhile = outputs * static_cast<double>(p.batch * p.k) >= kWorthwhile;
+  parallel_for(pieces, worthwhile ? 1 : pieces, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t t = begin; t < end; ++t) {
       const std::int64_t m0 = t / n_blocks % m_blocks * cut.m_block, n0 = t % n_blocks * cut.n_block;
       f(Piece{t / (m_blocks * n_blocks), m0, std::min(m0 + cut.m_block, p.m), n0, std::min(n0 + cut.n_block, p.n)});
@@ -143,7 +151,9 @@ class Operand {
 
   void pack_all(std::int64_t count) {
     const std::int64_t n_block = 8 * width_, n_blocks = ceil_div(n_, n_block), k_blocks = ceil_div(k_, kBlockK);
-    parallel_for(count * n_blocks * k_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
+    const std::int64_t block = std::min(n_block, n_) * std::min(kBlockK, k_);
+    const std::int64_t grain = ceil_div(kGrain, std::max<std::int64_t>(block, 1));
+    parallel_for(count * n_blocks * k_blocks, grain, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t t = begin; t < end; ++t) {
         const std::int64_t b = t / n_blocks / k_blocks;
         const std::int64_t k0 = t / n_blocks % k_blocks * kBlockK, n0 = t % n_blocks * n_block;
