@@ -15,7 +15,7 @@ Variable affine_grid(const Variable& theta, Size2 size);
 /// pixel centres: [N, C, OH, OW]. Outside are zeros, the border pixel, or reflections about the outer edges (which
 /// repeat the border pixel, unlike those of pad2d). PyTorch's F.grid_sample with align_corners False.
 ///
-/// Differentiable in x and in the grid to any order (PyTorch: once). With respect to the grid it is piecewise bilinear;
+/// Differentiable in x and in the grid to any order. With respect to the grid it is piecewise bilinear;
 /// the derivative on a pixel's centre is the one from the right or from below, and 0 where `replicate` or `reflect`
 /// have brought a place to the border pixel's centre. A NaN in the grid gives NaN.
 Variable grid_sample(const Variable& x, const Variable& grid, PadMode outside = PadMode::zeros);

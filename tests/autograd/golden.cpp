@@ -25,11 +25,10 @@ GoldenCase read_case(const std::string& name, const json& j) {
   g.cotangent = tensor_of(j.at("cotangent"), output);
   for (std::size_t i = 0; i < g.inputs.size(); ++i) {
     g.grads.push_back(tensor_of(j.at("grads").at(i), g.inputs[i].shape()));
-    if (!j.contains("double_grads")) continue;
     g.directions.push_back(tensor_of(j.at("directions").at(i), g.inputs[i].shape()));
     g.double_grads.push_back(tensor_of(j.at("double_grads").at(i), g.inputs[i].shape()));
   }
-  if (j.contains("double_grads")) g.double_grads.push_back(tensor_of(j.at("double_grads").at(g.inputs.size()), output));
+  g.double_grads.push_back(tensor_of(j.at("double_grads").at(g.inputs.size()), output));
   return g;
 }
 

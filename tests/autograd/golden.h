@@ -8,8 +8,7 @@
 
 namespace duel::testing {
 
-/// One case of the op table as PyTorch computes it; float64. See golden/make_golden.py. Without directions and double
-/// gradients where PyTorch has none.
+/// One case of the op table as PyTorch computes it; float64. See golden/make_golden.py.
 struct GoldenCase {
   std::string operation, label;
   std::vector<Tensor> inputs;

@@ -23,7 +23,7 @@ Made from the tests' op table (`tests/autograd/op_table.h`) by `tests/autograd/o
 - *order*: the highest order of gradients; "any" has no limit.
 - *error*: the largest relative error of gradients against finite differences in float64, at order 1 and at order 2, alone
   and inside a nonlinear function whose inputs depend on one another.
-- *golden*: values, gradients and double gradients (where PyTorch has them) are compared with PyTorch's.
+- *golden*: values, gradients and double gradients are compared with PyTorch's.
 
 Kernels exist for the CPU only, so far.
 

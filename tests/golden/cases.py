@@ -22,26 +22,22 @@ def tensor(shape, low=-1.5, high=1.5, away=None):
     return (t * 256).round() / 256
 
 
-def case(name, f, *inputs, doubles=True):
+def case(name, f, *inputs):
     xs = [x.clone().requires_grad_() for x in inputs]
     y = f(*xs)
     cotangent = tensor(y.shape).requires_grad_()
     zeros = dict(allow_unused=True, materialize_grads=True)
-    grads = torch.autograd.grad(y, xs, cotangent, create_graph=doubles, **zeros)
+    grads = torch.autograd.grad(y, xs, cotangent, create_graph=True, **zeros)
+    directions = [tensor(x.shape) for x in xs]
+    s = sum((g * v).sum() for g, v in zip(grads, directions))
+    doubles = torch.autograd.grad(s, xs + [cotangent], **zeros) if s.requires_grad else [
+        torch.zeros_like(x) for x in xs + [cotangent]]
     assert name not in cases, name
     cases[name] = {
         "inputs": [{"shape": list(x.shape), "values": rounded(x)} for x in inputs],
         "output": {"shape": list(y.shape), "values": rounded(y)},
         "cotangent": rounded(cotangent),
         "grads": [rounded(g) for g in grads],
-    }
-    if not doubles:
-        return
-    directions = [tensor(x.shape) for x in xs]
-    s = sum((g * v).sum() for g, v in zip(grads, directions))
-    double_grads = torch.autograd.grad(s, xs + [cotangent], **zeros) if s.requires_grad else [
-        torch.zeros_like(x) for x in xs + [cotangent]]
-    cases[name] |= {
         "directions": [rounded(v) for v in directions],
-        "double_grads": [rounded(d) for d in double_grads],  # of the inputs, then of the cotangent
+        "double_grads": [rounded(d) for d in doubles],  # of the inputs, then of the cotangent
     }

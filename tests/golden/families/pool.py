@@ -45,4 +45,4 @@ def make():
         ("reflection", (1, 3, 3, 3), (4, 3), "reflection"), ("not square", (1, 2, 2, 4), (5, 1), "zeros"),
     ]:
         case("grid_sample: " + label, lambda a, g: F.grid_sample(a, g, "bilinear", outside, align_corners=False), tensor(x),
-             grid(x[0], h, w, max(x[2:])), doubles=False)  # which PyTorch does not have
+             grid(x[0], h, w, max(x[2:])))
