@@ -1,0 +1,43 @@
+#include "bench/measure.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "duel/duel.h"
+#include "duel/tensor/cpu/peak.h"
+
+namespace duel::bench {
+
+double seconds_of(const std::function<void()>& f) {
+  const auto start = std::chrono::steady_clock::now();
+  f();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Result measure(const std::string& name, Work work, int repeat, const std::function<void()>& f) {
+  f();
+  f();
+  Result r{name, work, {}};
+  for (int i = 0; i < repeat; ++i) r.seconds.push_back(seconds_of(f));
+  std::sort(r.seconds.begin(), r.seconds.end());
+  return r;
+}
+
+void Peaks::look_again() {
+  const Tensor from = Tensor::full({16 << 20}, 1), to = Tensor::full({16 << 20}, 1);
+  gflops = std::max(gflops, cpu::peak_gflops());
+  for (int i = 0; i < 3; ++i) {
+    const double seconds = seconds_of([&] { backend(Device::cpu).copy(from, to); });
+    copy_gbytes = std::max(copy_gbytes, 2e-9 * static_cast<double>(from.storage()->bytes()) / seconds);
+  }
+}
+
+double peak_resident_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) * 1024e-6;  // Linux counts in KiB
+}
+
+}  // namespace duel::bench

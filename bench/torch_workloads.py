@@ -1,0 +1,336 @@
+"""The training steps of bench/workloads in PyTorch, as its users write them: WORKLOADS maps a name to a step.
+
+A step takes {"input.NAME": tensor} and returns its losses. Networks that the tests compare with duel's are shared with them.
+"""
+import pathlib
+import sys
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.nn.utils import spectral_norm
+
+sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"))
+import make_golden_biggan as biggan  # noqa: E402
+import make_golden_cyclegan as cyclegan  # noqa: E402
+
+torch.set_default_dtype(torch.float32)  # the tests compare in float64
+
+
+def softplus_d(real, fake):
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def hinge_d(real, fake):
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+class Step:
+    """Networks by name, which are loaded, laid out and compiled alike."""
+
+    penalised = False  # gradients of gradients, which torch.compile does not have
+
+    def __init__(self, generator, discriminator=None, lr=2e-4, betas=(0.5, 0.999)):
+        self.networks = {"generator": generator}
+        if discriminator is not None:
+            self.networks["discriminator"] = discriminator
+        self.rate = dict(lr=lr, betas=betas, fused=True)
+
+    def load(self, state):
+        for prefix, network in self.networks.items():
+            mine = {k[len(prefix) + 1:]: v for k, v in state.items() if k.startswith(prefix + ".")}
+            own = network.state_dict()
+            missing = [k for k in own if k not in mine and "num_batches" not in k]
+            unexpected = [k for k in mine if k not in own and "num_batches" not in k]
+            assert not missing and not unexpected, f"{prefix}: missing {missing}, unexpected {unexpected}"
+            network.load_state_dict({k: v.reshape(own[k].shape) for k, v in mine.items() if k in own}, strict=False)
+
+    def prepare(self, variant):
+        self.format = torch.contiguous_format if variant == "contiguous" else torch.channels_last
+        for network in self.networks.values():
+            network.to(memory_format=self.format)
+        self.optimizers = {k: torch.optim.Adam(n.parameters(), **self.rate) for k, n in self.networks.items()}
+        self.g, self.d = self.networks["generator"], self.networks.get("discriminator")
+        if variant == "compiled":
+            self.g, self.d = torch.compile(self.g), self.d and torch.compile(self.d)
+
+    def laid_out(self, inputs):
+        inputs = {k.removeprefix("input."): v for k, v in inputs.items()}
+        return {k: v.contiguous(memory_format=self.format) if v.dim() == 4 else v for k, v in inputs.items()}
+
+    def minimize(self, loss, name):
+        optimizer = self.optimizers[name]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    def minimize_generator(self, loss_of):
+        """Without the discriminator's weight gradients."""
+        self.networks["discriminator"].requires_grad_(False)
+        loss = self.minimize(loss_of(), "generator")
+        self.networks["discriminator"].requires_grad_(True)
+        return loss
+
+
+class Vanilla(Step):
+    def __init__(self, *networks, r1_gamma=0.0, **rate):
+        super().__init__(*networks, **rate)
+        self.r1_gamma, self.penalised = r1_gamma, r1_gamma > 0
+
+    def __call__(self, real, z):
+        fake = self.g(z)
+        loss = softplus_d(self.d(real), self.d(fake.detach()))
+        if self.r1_gamma > 0:
+            x = real.detach().requires_grad_()
+            (g,) = torch.autograd.grad(self.d(x).sum(), x, create_graph=True)
+            loss = loss + self.r1_gamma / 2 * g.square().sum((1, 2, 3)).mean()
+        d = self.minimize(loss, "discriminator")
+        return d, self.minimize_generator(lambda: F.softplus(-self.d(fake)).mean())
+
+
+class WganGp(Step):
+    penalised = True
+
+    def __call__(self, real, z, shares):
+        fake = self.g(z)
+        share = shares[:, None, None, None]
+        mixed = (share * real + (1 - share) * fake.detach()).requires_grad_()
+        (g,) = torch.autograd.grad(self.d(mixed).sum(), mixed, create_graph=True)
+        penalty = (g.square().sum((1, 2, 3)).sqrt() - 1).square().mean()
+        d = self.minimize(self.d(fake.detach()).mean() - self.d(real).mean() + 10 * penalty, "discriminator")
+        return d, self.minimize_generator(lambda: -self.d(fake).mean())
+
+
+class DcganFashion(Step):
+    def prepare(self, variant):
+        super().prepare(variant)
+        self.average = [p.detach().clone() for p in self.networks["generator"].parameters()]
+
+    def __call__(self, real, labels, other_labels, z, other_z):
+        with torch.no_grad():
+            fake = self.g(z, labels)
+        d = self.minimize(softplus_d(self.d(real, labels), self.d(fake, labels)), "discriminator")
+        g = self.minimize_generator(lambda: F.softplus(-self.d(self.g(other_z, other_labels), other_labels)).mean())
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, list(self.networks["generator"].parameters()), 0.002)
+        return d, g
+
+
+class Hinge(Step):
+    def __call__(self, z, labels, **rounds):
+        losses = []
+        for i in range(len(rounds) // 4):
+            real, fake_labels = rounds[f"real{i}"], rounds[f"fake_labels{i}"]
+            with torch.no_grad():
+                fake = self.g(rounds[f"z{i}"], fake_labels)
+            both = self.d(torch.cat([real, fake]), torch.cat([rounds[f"labels{i}"], fake_labels]))
+            losses.append(self.minimize(hinge_d(*both.split(len(real))), "discriminator"))
+        losses.append(self.minimize_generator(lambda: -self.d(self.g(z, labels), labels).mean()))
+        return losses
+
+
+class R3gan(Step):
+    penalised = True
+
+    def __call__(self, real, labels, z, other_z):
+        with torch.no_grad():
+            fake = self.g(z, labels)
+        x, y = real.detach().requires_grad_(), fake.detach().requires_grad_()
+        on_real, on_fake = self.d(x, labels), self.d(y, labels)
+        penalty = lambda out, at: torch.autograd.grad(out.sum(), at, create_graph=True)[0].square().sum((1, 2, 3)).mean()
+        loss = F.softplus(on_fake - on_real).mean() + 0.05 / 2 * (penalty(on_real, x) + penalty(on_fake, y))
+        d = self.minimize(loss, "discriminator")
+        generator_loss = lambda: F.softplus(self.d(real, labels) - self.d(self.g(other_z, labels), labels)).mean()
+        return d, self.minimize_generator(generator_loss)
+
+
+def mse(scores, target):
+    return (scores - target).square().mean()
+
+
+class Cyclegan(Step):
+    def __call__(self, a, b):
+        to_b, to_a = self.g["a"], self.g["b"]
+        judge_b, judge_a = self.d["a"], self.d["b"]
+        fakes = []
+
+        def loss():
+            fake_b, fake_a = to_b(a), to_a(b)
+            fakes.extend([fake_b, fake_a])
+            cycle = F.l1_loss(to_a(fake_b), a) + F.l1_loss(to_b(fake_a), b)
+            identity = F.l1_loss(to_a(a), a) + F.l1_loss(to_b(b), b)
+            return mse(judge_b(fake_b), 1) + mse(judge_a(fake_a), 1) + 10 * cycle + 5 * identity
+
+        g = self.minimize_generator(loss)
+        fake_b, fake_a = fakes
+        judged = lambda d, real, fake: 0.5 * (mse(d(real), 1) + mse(d(fake.detach()), 0))
+        return g, self.minimize(judged(judge_b, b, fake_b) + judged(judge_a, a, fake_a), "discriminator")
+
+    def prepare(self, variant):
+        super().prepare("channels_last" if variant == "compiled" else variant)
+        if variant == "compiled":
+            self.g, self.d = ({k: torch.compile(n) for k, n in both.items()} for both in (self.g, self.d))
+
+
+class Pix2pix(Step):
+    def __call__(self, a, b):
+        fake = self.g(a)
+        on_fake, on_real = self.d(torch.cat([a, fake.detach()], 1)), self.d(torch.cat([a, b], 1))
+        d = self.minimize(0.5 * softplus_d(on_real, on_fake), "discriminator")
+        loss = lambda: F.softplus(-self.d(torch.cat([a, fake], 1))).mean() + 100 * F.l1_loss(fake, b)
+        return d, self.minimize_generator(loss)
+
+
+class Forward(Step):
+    """Pictures from a generator, in evaluation mode or (CycleGAN) as it is."""
+
+    def __call__(self, **inputs):
+        with torch.no_grad():
+            return (self.g(*inputs.values()).abs().mean().item(),)
+
+
+class Sampling(Forward):
+    def prepare(self, variant):
+        super().prepare(variant)
+        self.g.eval()
+
+
+# --- the networks that the tests do not have at full size ---
+
+
+def dcgan_generator(size=64, channels=3):
+    up = lambda i, o, k, s, p: [nn.ConvTranspose2d(i, o, k, s, p, bias=False), nn.BatchNorm2d(o), nn.ReLU(True)]
+    c = 64 * (size // 8)
+    layers = up(100, c, 4, 1, 0)
+    while c > 64:
+        layers += up(c, c // 2, 4, 2, 1)
+        c //= 2
+    return cyclegan.Main(*layers, nn.ConvTranspose2d(64, channels, 4, 2, 1, bias=False), nn.Tanh())
+
+
+def dcgan_discriminator(size=64, channels=3, norm=nn.BatchNorm2d):
+    bias = norm is None
+    layers, c = [nn.Conv2d(channels, 64, 4, 2, 1, bias=bias), nn.LeakyReLU(0.2, True)], 64
+    while c < 64 * (size // 8):
+        layers += [nn.Conv2d(c, 2 * c, 4, 2, 1, bias=bias), *([] if norm is None else [norm(2 * c)]),
+                   nn.LeakyReLU(0.2, True)]
+        c *= 2
+    return cyclegan.Main(*layers, nn.Conv2d(c, 1, 4, bias=bias), nn.Flatten(0))
+
+
+def mlp_gan():
+    widths, g, i = [128, 256, 512, 1024], [], 100
+    for o in widths:
+        g += [nn.Linear(i, o), *([nn.BatchNorm1d(o, 0.8)] if i != 100 else []), nn.LeakyReLU(0.2, True)]
+        i = o
+    g += [nn.Linear(i, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28))]
+    d = [nn.Linear(784, 512), nn.LeakyReLU(0.2, True), nn.Linear(512, 256), nn.LeakyReLU(0.2, True), nn.Linear(256, 1)]
+    return cyclegan.Mlp(0, *g), cyclegan.Mlp(0, *d, nn.Flatten(0))
+
+
+class FashionNorm(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.gain, self.bias = nn.Embedding(10, c), nn.Embedding(10, c)
+        self.register_buffer("running_mean", torch.zeros(c))
+        self.register_buffer("running_var", torch.ones(c))
+
+    def forward(self, x, y):
+        x = F.batch_norm(x, self.running_mean, self.running_var, training=self.training)
+        return (1 + self.gain(y))[:, :, None, None] * x + self.bias(y)[:, :, None, None]
+
+
+class FashionGenerator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.project = nn.Linear(64, 128 * 49, bias=False)
+        self.norms = nn.ModuleList([FashionNorm(128), FashionNorm(64)])
+        self.ups = nn.ModuleList([nn.ConvTranspose2d(128, 64, 4, 2, 1, bias=False), nn.ConvTranspose2d(64, 1, 4, 2, 1)])
+
+    def forward(self, z, y):
+        x = self.project(z).reshape(-1, 128, 7, 7)
+        for norm, up in zip(self.norms, self.ups):
+            x = up(F.relu(norm(x, y)))
+        return torch.tanh(x)
+
+
+class FashionDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.downs = nn.ModuleList([nn.Conv2d(1, 64, 4, 2, 1), nn.Conv2d(64, 128, 4, 2, 1)])
+        self.psi, self.classes = nn.Linear(128 * 49, 1), nn.Embedding(10, 128 * 49)
+
+    def forward(self, x, y):
+        for down in self.downs:
+            x = F.leaky_relu(down(x), 0.2)
+        h = x.flatten(1)
+        return self.psi(h).flatten() + (self.classes(y) * h).sum(1)
+
+
+class MmgenGenerator(nn.Module):
+    """SNGAN, or SAGAN with attention behind the second block, for 32 x 32."""
+
+    def __init__(self, sagan, c=256):
+        super().__init__()
+        sn = spectral_norm if sagan else lambda m: m
+        up = lambda: biggan.Up(biggan.MMGEN, c, c, sn, lambda c: biggan.MmgenNorm(c, 10, sn), {})
+        self.noise2feat = sn(nn.Linear(128, c * 16))
+        self.conv_blocks = nn.ModuleList([up(), up(), *([biggan.MmgenAttention(c)] if sagan else []), up()])
+        self.to_rgb = biggan.holder(bn=nn.BatchNorm2d(c, eps=1e-4), conv=sn(nn.Conv2d(c, 3, 3, padding=1)))
+
+    forward = biggan.MmgenGenerator.forward
+
+
+class MmgenDiscriminator(nn.Module):
+    def __init__(self, sagan, c=128):
+        super().__init__()
+        block = lambda down: biggan.Down(biggan.MMGEN, c, c, c, spectral_norm, False, down, False)
+        self.from_rgb = biggan.Down(biggan.MMGEN, 3, c, c, spectral_norm, True, True, False)
+        blocks = [block(True), block(False), block(False)]
+        self.conv_blocks = nn.ModuleList([biggan.MmgenAttention(c), *blocks] if sagan else blocks)
+        self.decision, self.proj_y = spectral_norm(nn.Linear(c, 1)), spectral_norm(nn.Embedding(10, c))
+
+    forward = biggan.MmgenDiscriminator.forward
+
+
+def biggan_generator():
+    generator = biggan.BigganGenerator(ch=64, classes=10, latent=128)
+    generator.blocks[1] = generator.blocks[1][:1]  # without attention
+    return generator
+
+
+def biggan_discriminator():
+    plan = [(3, 256, True), (256, 256, True), (256, 256, False), (256, 256, False)]
+    return biggan.BigganDiscriminator(plan, [], classes=10)
+
+
+def both(make):
+    return nn.ModuleDict({"a": make(), "b": make()})
+
+
+def resnet():
+    return cyclegan.Resnet(3, 3, 64, 9, "instance", "reflect")
+
+
+R3_WIDTHS = [768] * 4
+ORIGINAL = dict(lr=2e-4, betas=(0.0, 0.9))
+
+WORKLOADS = {
+    "mlp-gan": lambda: Vanilla(*mlp_gan()),
+    "dcgan-fashion": lambda: DcganFashion(FashionGenerator(), FashionDiscriminator(), lr=5e-4),
+    "dcgan-32": lambda: Vanilla(dcgan_generator(32, 1), dcgan_discriminator(32, 1)),
+    "dcgan-64": lambda: Vanilla(dcgan_generator(), dcgan_discriminator()),
+    "dcgan-64-r1": lambda: Vanilla(dcgan_generator(), dcgan_discriminator(norm=None), r1_gamma=10.0),
+    "wgan-gp-64": lambda: WganGp(dcgan_generator(), dcgan_discriminator(norm=None), lr=1e-4, betas=(0.0, 0.9)),
+    "sngan-32": lambda: Hinge(MmgenGenerator(False), MmgenDiscriminator(False), **ORIGINAL),
+    "sagan-32": lambda: Hinge(MmgenGenerator(True), MmgenDiscriminator(True), **ORIGINAL),
+    "biggan-32": lambda: Hinge(biggan_generator(), biggan_discriminator(), lr=2e-4, betas=(0.0, 0.999)),
+    "cyclegan-256-forward": lambda: Forward(resnet()),
+    "cyclegan-128": lambda: Cyclegan(both(resnet), both(lambda: cyclegan.Patch(3, 64, 3, "instance"))),
+    "pix2pix-256": lambda: Pix2pix(cyclegan.Unet(3, 3, 8, 64, "batch"), cyclegan.Patch(6, 64, 3, "batch")),
+    "r3gan-32": lambda: R3gan(cyclegan.R3Generator(R3_WIDTHS, 16, 64, 10), cyclegan.R3Discriminator(R3_WIDTHS, 16, 10),
+                              **ORIGINAL),
+    "dcgan-64-sampling": lambda: Sampling(dcgan_generator()),
+    "biggan-32-sampling": lambda: Sampling(biggan_generator()),
+}

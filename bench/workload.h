@@ -1,0 +1,121 @@
+// Whole training steps on fixed inputs, each of which compare_torch.py has in PyTorch too.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "bench/measure.h"
+#include "duel/duel.h"
+
+namespace duel::bench {
+
+/// The random inputs of a step, drawn once, by name.
+class Inputs {
+ public:
+  /// Numbers of N(0, 1).
+  Tensor normal(const std::string& name, const Shape& shape);
+  /// Pictures [N, C, H, W] of uniform noise in [-1, 1), channels-last.
+  Tensor pictures(const std::string& name, const Shape& shape);
+  /// One number in [0, 1) for each of `count` samples.
+  Tensor shares(const std::string& name, std::int64_t count);
+  Tensor labels(const std::string& name, std::int64_t count, std::int64_t classes);
+  const StateDict& all() const { return all_; }
+
+ private:
+  Tensor kept(const std::string& name, Tensor t);
+  Rng rng_{2};
+  StateDict all_;
+};
+
+/// Tells how long the parts of a step take: each lasts from the end of the one before.
+class Phases {
+ public:
+  void begin();
+  void end(const char* phase);
+  /// In the order of their first ends, with the seconds of every step.
+  std::vector<std::pair<std::string, std::vector<double>>> all;
+
+ private:
+  double last_ = 0;
+};
+
+using Losses = std::vector<double>;
+
+struct Step {
+  /// Runs once more, on the same inputs.
+  std::function<Losses(Phases&)> run;
+  /// Every network's parameters and buffers: "generator.main.0.weight" ...
+  std::function<StateDict()> state;
+};
+
+struct Workload {
+  std::string_view name;
+  Step (*make)(Inputs& inputs);
+};
+
+const std::vector<Workload>& workloads();
+
+// By family; the steps are those of their systems' training programs.
+Step mlp_gan(Inputs& inputs);
+Step dcgan_fashion(Inputs& inputs);
+Step dcgan_32(Inputs& inputs);
+Step dcgan_64(Inputs& inputs);
+Step dcgan_64_r1(Inputs& inputs);
+Step wgan_gp_64(Inputs& inputs);
+Step dcgan_64_sampling(Inputs& inputs);
+Step sngan_32(Inputs& inputs);
+Step sagan_32(Inputs& inputs);
+Step biggan_32(Inputs& inputs);
+Step biggan_32_sampling(Inputs& inputs);
+Step cyclegan_256_forward(Inputs& inputs);
+Step cyclegan_128(Inputs& inputs);
+Step pix2pix_256(Inputs& inputs);
+Step r3gan_32(Inputs& inputs);
+
+/// A state dictionary with a prefix before its names.
+void add_state(StateDict& all, const std::string& prefix, const StateDict& part);
+
+/// Two networks with an optimiser each.
+template <class G, class D>
+struct Players {
+  G generator;
+  D discriminator;
+  Adam generator_optimizer, discriminator_optimizer;
+
+  Players(G g, D d, const AdamOptions& o) : Players(std::move(g), std::move(d), o, o) {}
+  Players(G g, D d, const AdamOptions& of_g, const AdamOptions& of_d)
+      : generator(std::move(g)),
+        discriminator(std::move(d)),
+        generator_optimizer(generator, of_g),
+        discriminator_optimizer(discriminator, of_d) {}
+
+  StateDict state() {
+    StateDict all;
+    add_state(all, "generator.", state_dict(generator));
+    add_state(all, "discriminator.", state_dict(discriminator));
+    return all;
+  }
+};
+
+/// One update; the loss's value.
+inline double minimize(Variable loss, Optimizer& optimizer) {
+  const double value = loss.item();
+  optimizer.step(grad(std::move(loss), optimizer.parameters()));
+  return value;
+}
+
+/// A step of `players` that `run(players, phases)` makes.
+template <class P, class Run>
+Step step_of(std::shared_ptr<P> players, Run run) {
+  return {[players, run](Phases& phases) {
+            phases.begin();
+            return run(*players, phases);
+          },
+          [players] { return players->state(); }};
+}
+
+}  // namespace duel::bench

@@ -1,0 +1,149 @@
+// The plain GANs: linear layers, and DCGANs with and without penalties on the critic's gradient.
+#include "bench/workload.h"
+
+namespace duel::bench {
+namespace {
+
+const AdamOptions kDcganAdam{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
+
+// As in PyTorch's DCGAN example: one batch of fake pictures serves both players.
+template <class P>
+Losses vanilla_step(P& p, const Tensor& real, const Tensor& z, double r1_gamma, Phases& phases) {
+  const Critic critic = [&](const Variable& x) { return p.discriminator(x); };
+  Variable fake = p.generator(z);
+  phases.end("generator forward");
+  Variable d_loss = kVanillaLoss.discriminator(critic(real), critic(fake.detach()));
+  if (r1_gamma > 0) d_loss = d_loss + r1_penalty(critic, real, r1_gamma);
+  const double d = minimize(std::move(d_loss), p.discriminator_optimizer);
+  phases.end("discriminator");
+  Variable g_loss = kVanillaLoss.generator(critic(fake));
+  fake = {};
+  const double g = minimize(std::move(g_loss), p.generator_optimizer);
+  phases.end("generator");
+  return {d, g};
+}
+
+Step dcgan(Inputs& inputs, const DcganOptions& o) {
+  Rng rng(1);
+  auto players = std::make_shared<Players<DcganGenerator, DcganDiscriminator>>(DcganGenerator(rng, o),
+                                                                               DcganDiscriminator(rng, o), kDcganAdam);
+  const Tensor real = inputs.pictures("real", {64, o.channels, o.size, o.size});
+  const Tensor z = inputs.normal("z", {64, o.latent});
+  return step_of(players, [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, phases); });
+}
+
+// DCGAN's discriminator for 3 x 64 x 64 without norms, which penalties on single samples' gradients exclude.
+struct PlainCritic {
+  Sequential main;
+
+  explicit PlainCritic(Rng& rng) {
+    std::int64_t channels = 3;
+    for (std::int64_t width : {64, 128, 256, 512}) {
+      main.layers.emplace_back(Conv2d(rng, channels, width, {.kernel = 4, .stride = 2, .padding = 1}));
+      main.layers.emplace_back(LeakyReLU{0.2});
+      channels = width;
+    }
+    main.layers.emplace_back(Conv2d(rng, channels, 1, {.kernel = 4}));
+  }
+  Variable operator()(const Variable& x) { return flatten(main(x), 0); }
+  void visit(Visitor& v) { v.child("main", main); }
+};
+
+auto penalised_players(const AdamOptions& adam) {
+  Rng rng(1);
+  return std::make_shared<Players<DcganGenerator, PlainCritic>>(DcganGenerator(rng, {}), PlainCritic(rng), adam);
+}
+
+// Gulrajani et al. 2017, eq. 3, at given points between the pictures.
+Variable gradient_penalty_at(const Critic& critic, const Tensor& x) {
+  const Variable at = Variable::leaf(x);
+  const Variable gradient = grad(sum(critic(at)), {at}, {.create_graph = true})[0];
+  const Variable norm = sqrt(sum(square(gradient), {1, 2, 3}));
+  return mean(square(norm - 1));
+}
+
+}  // namespace
+
+Step mlp_gan(Inputs& inputs) {
+  Rng rng(1);
+  auto players = std::make_shared<Players<MlpGanGenerator, MlpGanDiscriminator>>(
+      MlpGanGenerator(rng, {}), MlpGanDiscriminator(rng, {}), kDcganAdam);
+  const Tensor real = inputs.pictures("real", {64, 1, 28, 28}), z = inputs.normal("z", {64, 100});
+  return step_of(players, [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, phases); });
+}
+
+Step dcgan_32(Inputs& inputs) { return dcgan(inputs, {.size = 32, .channels = 1}); }
+Step dcgan_64(Inputs& inputs) { return dcgan(inputs, {}); }
+
+Step dcgan_64_r1(Inputs& inputs) {
+  const Tensor real = inputs.pictures("real", {64, 3, 64, 64}), z = inputs.normal("z", {64, 100});
+  return step_of(penalised_players(kDcganAdam),
+                 [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 10, phases); });
+}
+
+Step wgan_gp_64(Inputs& inputs) {
+  const Tensor real = inputs.pictures("real", {64, 3, 64, 64}), z = inputs.normal("z", {64, 100});
+  const Tensor shares = inputs.shares("shares", 64);
+  return step_of(penalised_players({.lr = 1e-4, .beta1 = 0, .beta2 = 0.9}), [=](auto& p, Phases& phases) -> Losses {
+    const Critic critic = [&](const Variable& x) { return p.discriminator(x); };
+    Variable fake = p.generator(z);
+    phases.end("generator forward");
+    const Variable share = reshape(shares, {64, 1, 1, 1});
+    const Tensor mixed = (share * real + (1 - share) * fake.detach()).value();
+    const double d = minimize(
+        kWassersteinLoss.discriminator(critic(real), critic(fake.detach())) + 10 * gradient_penalty_at(critic, mixed),
+        p.discriminator_optimizer);
+    phases.end("critic");
+    Variable g_loss = kWassersteinLoss.generator(critic(fake));
+    fake = {};
+    const double g = minimize(std::move(g_loss), p.generator_optimizer);
+    phases.end("generator");
+    return {d, g};
+  });
+}
+
+Step dcgan_fashion(Inputs& inputs) {
+  ConditionalGameOptions o;
+  Rng rng(1);
+  struct Demo : Players<ConditionalDcganGenerator, ConditionalDcganDiscriminator> {
+    Demo(Rng& r, const ConditionalGameOptions& options)
+        : Players({r, options.model}, {r, options.model}, options.generator, options.discriminator),
+          ema(generator, options.ema_decay) {}
+    Ema<ConditionalDcganGenerator> ema;
+  };
+  const Tensor real = inputs.pictures("real", {64, 1, 28, 28});
+  const Tensor labels = inputs.labels("labels", 64, 10), other_labels = inputs.labels("other_labels", 64, 10);
+  const Tensor z = inputs.normal("z", {64, o.model.latent}), other_z = inputs.normal("other_z", {64, o.model.latent});
+  return step_of(std::make_shared<Demo>(rng, o), [=](Demo& p, Phases& phases) -> Losses {
+    const double d =
+        minimize(discriminator_loss(o, p.generator, p.discriminator, {real, labels, z}, Penalty::without).loss,
+                 p.discriminator_optimizer);
+    phases.end("discriminator");
+    const double g =
+        minimize(generator_loss(o, p.generator, p.discriminator, {{}, other_labels, other_z}), p.generator_optimizer);
+    phases.end("generator");
+    p.ema.update(p.generator, 0);
+    phases.end("average");
+    return {d, g};
+  });
+}
+
+Step dcgan_64_sampling(Inputs& inputs) {
+  Rng rng(1);
+  auto generator = std::make_shared<DcganGenerator>(rng, DcganOptions{});
+  const Tensor z = inputs.normal("z", {64, 100});
+  return {[=](Phases& phases) -> Losses {
+            phases.begin();
+            const NoGrad no_grad;
+            const Variable pictures = (*generator)(z, {.mode = Mode::eval});
+            phases.end("generator forward");
+            return {mean(abs(pictures)).item()};
+          },
+          [=] {
+            StateDict all;
+            add_state(all, "generator.", state_dict(*generator));
+            return all;
+          }};
+}
+
+}  // namespace duel::bench

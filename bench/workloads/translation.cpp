@@ -1,0 +1,84 @@
+// Pictures to pictures, one at a time: CycleGAN and pix2pix, with the losses and rates of
+// pytorch-CycleGAN-and-pix2pix.
+#include "bench/workload.h"
+
+namespace duel::bench {
+namespace {
+
+const AdamOptions kAdam{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
+
+// CycleGAN's pairs as one module, for its optimisers go over both.
+template <class Network>
+struct Both {
+  Network a, b;
+  void visit(Visitor& v) {
+    v.child("a", a);
+    v.child("b", b);
+  }
+};
+
+}  // namespace
+
+Step cyclegan_256_forward(Inputs& inputs) {
+  Rng rng(1);
+  auto generator = std::make_shared<CycleganGenerator>(rng, CycleganGeneratorOptions{});
+  const Tensor picture = inputs.pictures("real", {1, 3, 256, 256});
+  return {[=](Phases& phases) -> Losses {
+            phases.begin();
+            const NoGrad no_grad;
+            const Variable translated = (*generator)(picture);
+            phases.end("generator forward");
+            return {mean(abs(translated)).item()};
+          },
+          [=] {
+            StateDict all;
+            add_state(all, "generator.", state_dict(*generator));
+            return all;
+          }};
+}
+
+Step cyclegan_128(Inputs& inputs) {
+  Rng rng(1);
+  using Generators = Both<CycleganGenerator>;
+  using Discriminators = Both<PatchDiscriminator>;
+  auto players = std::make_shared<Players<Generators, Discriminators>>(Generators{{rng, {}}, {rng, {}}},
+                                                                       Discriminators{{rng, {}}, {rng, {}}}, kAdam);
+  const Tensor a = inputs.pictures("a", {1, 3, 128, 128}), b = inputs.pictures("b", {1, 3, 128, 128});
+  return step_of(players, [=](auto& p, Phases& phases) -> Losses {
+    auto& [to_b, to_a] = p.generator;
+    auto& [judge_b, judge_a] = p.discriminator;
+    const Variable fake_b = to_b(a), fake_a = to_a(b);
+    const Variable adversarial =
+        kLeastSquaresLoss.generator(judge_b(fake_b)) + kLeastSquaresLoss.generator(judge_a(fake_a));
+    const Variable cycle = l1(to_a(fake_b), a) + l1(to_b(fake_a), b);
+    const Variable identity = l1(to_a(a), a) + l1(to_b(b), b);
+    const double g = minimize(adversarial + 10 * cycle + 5 * identity, p.generator_optimizer);
+    phases.end("generators");
+    const double d = minimize(kLeastSquaresLoss.discriminator(judge_b(b), judge_b(fake_b.detach())) +
+                                  kLeastSquaresLoss.discriminator(judge_a(a), judge_a(fake_a.detach())),
+                              p.discriminator_optimizer);
+    phases.end("discriminators");
+    return {g, d};
+  });
+}
+
+Step pix2pix_256(Inputs& inputs) {
+  Rng rng(1);
+  auto players = std::make_shared<Players<Pix2pixGenerator, PatchDiscriminator>>(
+      Pix2pixGenerator(rng, {}), PatchDiscriminator(rng, {.in_channels = 6, .norm = TranslationNorm::batch}), kAdam);
+  const Tensor a = inputs.pictures("a", {1, 3, 256, 256}), b = inputs.pictures("b", {1, 3, 256, 256});
+  return step_of(players, [=](auto& p, Phases& phases) -> Losses {
+    const Variable fake = p.generator(a);
+    phases.end("generator forward");
+    const Variable on_fake = p.discriminator(concat({a, fake.detach()}, 1));
+    const Variable on_real = p.discriminator(concat({a, b}, 1));
+    const double d = minimize(0.5 * kVanillaLoss.discriminator(on_real, on_fake), p.discriminator_optimizer);
+    phases.end("discriminator");
+    const Variable judged = p.discriminator(concat({a, fake}, 1));
+    const double g = minimize(kVanillaLoss.generator(judged) + 100 * l1(fake, b), p.generator_optimizer);
+    phases.end("generator");
+    return {d, g};
+  });
+}
+
+}  // namespace duel::bench
