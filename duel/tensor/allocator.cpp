@@ -1,25 +1,34 @@
 #include "duel/tensor/allocator.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
 #include <vector>
 
+#include "duel/tensor/arena.h"
+
 namespace duel {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
-constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
-// Four classes per power of two (at most a quarter of a block is idle); whole huge pages from 2 MiB on.
+// Blocks from this size on come from the arena. The address sanitizer sees the ends of those from malloc only.
+#ifdef __SANITIZE_ADDRESS__
+constexpr std::size_t kLarge = SIZE_MAX;
+#else
+constexpr std::size_t kLarge = std::size_t{64} << 10;
+#endif
+
+std::size_t round_up(std::size_t bytes, std::size_t step) { return (bytes + step - 1) / step * step; }
+
+// Large blocks are whole pages of the arena; of small ones there are four classes per power of two, so that at most a
+// quarter of a block is idle.
 std::size_t size_class(std::size_t bytes) {
-  if (bytes <= 4 * kAlignment) return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  const std::size_t step = std::max(bytes >= kHugePage ? kHugePage : kAlignment, std::bit_floor(bytes - 1) / 4);
-  return (bytes + step - 1) / step * step;
+  if (bytes >= kLarge) return round_up(bytes, Arena::kGranularity);
+  return round_up(bytes, bytes <= 4 * kAlignment ? kAlignment : std::max(kAlignment, std::bit_floor(bytes - 1) / 4));
 }
 
 class CpuCache {
@@ -27,26 +36,21 @@ class CpuCache {
   void* take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     std::lock_guard lock(mutex_);
-    void* block = nullptr;
-    if (auto& free = free_[size]; !free.empty()) {
-      block = free.back();
-      free.pop_back();
-      stats_.cached -= size;
-    } else {
-      block = fresh(size);
-    }
-    stats_.live += size;
-    stats_.peak = std::max(stats_.peak, stats_.live);
+    void* block = size >= kLarge ? arena_.take(size) : nullptr;
+    if (!block) block = take_small(size);
+    live_ += size;
+    peak_ = std::max(peak_, live_);
     return block;
   }
 
   void give_back(void* block, std::size_t bytes) noexcept {
     const std::size_t size = size_class(bytes);
     std::lock_guard lock(mutex_);
-    stats_.live -= size;
+    live_ -= size;
+    if (arena_.owns(block)) return arena_.give_back(block, size);
     try {
       free_[size].push_back(block);
-      stats_.cached += size;
+      cached_ += size;
     } catch (const std::bad_alloc&) {
       std::free(block);
     }
@@ -54,12 +58,12 @@ class CpuCache {
 
   MemoryStats stats() {
     std::lock_guard lock(mutex_);
-    return stats_;
+    return {live_, peak_, cached_ + arena_.cached()};
   }
 
   void reset_peak() {
     std::lock_guard lock(mutex_);
-    stats_.peak = stats_.live;
+    peak_ = live_;
   }
 
   void release() {
@@ -68,16 +72,21 @@ class CpuCache {
   }
 
  private:
-  void* fresh(std::size_t size) {
-    const std::size_t alignment = size >= kHugePage ? kHugePage : kAlignment;
-    void* block = std::aligned_alloc(alignment, size);
+  // From malloc: also what the arena has no room for.
+  void* take_small(std::size_t size) {
+    if (auto& free = free_[size]; !free.empty()) {
+      void* block = free.back();
+      free.pop_back();
+      cached_ -= size;
+      return block;
+    }
+    void* block = std::aligned_alloc(kAlignment, size);
     if (!block) {
       release_locked();
-      block = std::aligned_alloc(alignment, size);
+      block = std::aligned_alloc(kAlignment, size);
     }
-    check(block != nullptr, "allocate", "no memory for ", size, " bytes on cpu: ", stats_.live, " live, ",
-          stats_.cached, " cached, ", stats_.peak, " at the peak; a smaller batch needs less");
-    if (size >= kHugePage) madvise(block, size, MADV_HUGEPAGE);  // only a hint: no harm if refused
+    check(block != nullptr, "allocate", "no memory for ", size, " bytes on cpu: ", live_, " live, ",
+          cached_ + arena_.cached(), " cached, ", peak_, " at the peak; a smaller batch needs less");
     return block;
   }
 
@@ -85,12 +94,14 @@ class CpuCache {
     for (auto& [size, blocks] : free_)
       for (void* block : blocks) std::free(block);
     free_.clear();
-    stats_.cached = 0;
+    cached_ = 0;
+    arena_.release();
   }
 
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> free_;  // by size class
-  MemoryStats stats_;
+  Arena arena_;
+  std::map<std::size_t, std::vector<void*>> free_;  // small blocks, by size class
+  std::size_t live_ = 0, peak_ = 0, cached_ = 0;
 };
 
 CpuCache& cache(Device device) {

@@ -1,4 +1,4 @@
-// The caching allocator: blocks by size class, 64-byte aligned, counted.
+// The caching allocator: blocks, 64-byte aligned and counted, that are kept for the next one when they are freed.
 #pragma once
 
 #include <cstddef>
