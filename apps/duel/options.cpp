@@ -45,6 +45,12 @@ std::string place(const OptionInfo& info, const Layer& layer) {
 bool in_range(const OptionInfo& info, double x) { return x >= info.range.low && x <= info.range.high; }
 
 // Puts a JSON value into an option; false if it doesn't fit.
+bool assign(const OptionInfo&, bool& to, const Json& from) {
+  if (!from.is_boolean()) return false;
+  to = from.get<bool>();
+  return true;
+}
+
 bool assign(const OptionInfo& info, std::string& to, const Json& from) {
   if (!from.is_string()) return false;
   const auto& text = from.get_ref<const std::string&>();
@@ -120,6 +126,7 @@ std::string flag(std::string_view name) {
   return text;
 }
 
+std::string expects(const OptionInfo&, bool) { return "true or false"; }
 std::string expects(const OptionInfo& info, const std::string&) {
   return info.choices.empty() ? "a text in UTF-8" : fmt::format("one of {}", fmt::join(info.choices, ", "));
 }
@@ -128,6 +135,9 @@ std::string expects(const OptionInfo& info, std::int64_t) { return "an integer, 
 std::string expects(const OptionInfo& info, std::uint64_t) { return "an integer, " + bounds(info); }
 std::string expects(const OptionInfo& info, double) { return "a number, " + bounds(info); }
 
+Json parse_word(const std::string& word, bool) {
+  return word == "true" ? Json(true) : word == "false" ? Json(false) : Json(word);
+}
 Json parse_word(const std::string& word, const std::string&) { return word; }
 Json parse_word(const std::string& word, std::int64_t) { return parse_number<std::int64_t>(word); }
 Json parse_word(const std::string& word, std::uint64_t) { return parse_number<std::uint64_t>(word); }

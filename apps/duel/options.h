@@ -30,6 +30,7 @@ struct TrainOptions {
   std::uint64_t seed = 0;
   std::string device = "cpu";
   std::int64_t threads = 0;
+  bool exact_conv = false;  // see ExactConvolutions
   std::int64_t log_every = 10, sample_every = 500, checkpoint_every = 500, keep_checkpoints = 3;
   double beta1 = 0.5, beta2 = 0.999;  // of both optimisers
   ConditionalGameOptions game;        // its seed and the data's sizes are filled in by the trainer
@@ -56,8 +57,8 @@ struct OptionInfo {
   std::vector<std::string> choices = {};  ///< of a text; empty: any
 };
 
-/// Calls f(info, value) for every option; `value` is a std::string, std::vector<std::string>, std::int64_t,
-/// std::uint64_t or double of `o`.
+/// Calls f(info, value) for every option; `value` is a bool, std::string, std::vector<std::string>,
+/// std::int64_t, std::uint64_t or double of `o`.
 template <class F>
 void describe(TrainOptions& o, F&& f) {
   using enum Scope;
@@ -72,6 +73,8 @@ void describe(TrainOptions& o, F&& f) {
   f(OptionInfo{"Run", "device", "where to compute", session, {}, {"cpu", "cuda"}}, o.device);
   f(OptionInfo{"Run", "threads", "processors to use; 0: all. The numbers do not depend on it", session, {0, 1024}},
     o.threads);
+  f(OptionInfo{"Run", "exact_conv", "convolve without Winograd's algorithms: slower, with smaller rounding errors"},
+    o.exact_conv);
   f(OptionInfo{"Run", "log_every", "steps between two lines of metrics.jsonl", session, positive}, o.log_every);
   f(OptionInfo{"Run", "sample_every", "steps between two grids of samples", session, positive}, o.sample_every);
   f(OptionInfo{"Run", "checkpoint_every", "steps between two checkpoints", session, positive}, o.checkpoint_every);
@@ -114,6 +117,7 @@ void describe(TrainOptions& o, F&& f) {
 std::string flag(std::string_view name);
 
 /// What an option takes, for its help text and its errors: "an integer, from 1 to 10".
+std::string expects(const OptionInfo& info, bool);
 std::string expects(const OptionInfo& info, const std::string&);
 std::string expects(const OptionInfo& info, const std::vector<std::string>&);
 std::string expects(const OptionInfo& info, std::int64_t);
@@ -122,6 +126,7 @@ std::string expects(const OptionInfo& info, double);
 
 /// A command line's word as the JSON value of an option of the type of the second argument. What doesn't fit stays a
 /// text, for `apply` to complain about.
+Json parse_word(const std::string& word, bool);
 Json parse_word(const std::string& word, const std::string&);
 Json parse_word(const std::string& word, const std::vector<std::string>&);
 Json parse_word(const std::string& word, std::int64_t);

@@ -35,8 +35,9 @@ TEST_CASE("the help lists every option with its default") {
     std::replace(flag.begin(), flag.end(), '_', '-');
     CHECK_MESSAGE(contains(help.out, flag), flag);
   }
-  for (const std::string text : {"--batch-size=64", "--device=cpu", "--loss=vanilla", "--beta1=0.5", "--restore",
-                                 "--delete", "--from-json", "one of cpu, cuda", "from 1 to 65536"})
+  for (const std::string text :
+       {"--batch-size=64", "--device=cpu", "--loss=vanilla", "--beta1=0.5", "--restore", "--delete", "--from-json",
+        "one of cpu, cuda", "from 1 to 65536", "--exact-conv=false", "true or false"})
     CHECK_MESSAGE(contains(help.out, text), text);
   for (const std::string command : {"train", "sample", "info", "config"}) CHECK(contains(run({"--help"}).out, command));
   CHECK(run({"--version"}).out.starts_with("duel "));
@@ -115,6 +116,8 @@ TEST_CASE("values that don't fit are named with what would") {
   CHECK(contains(wrong({"train", "--run", "x", "--loss", "gan"}), "one of vanilla"));
   CHECK(contains(wrong({"train", "--run", "x", "--description", "\xff"}), "UTF-8"));
   CHECK(contains(wrong({"train", "--run", "x", "--width"}), "--width"));
+  CHECK(contains(wrong({"train", "--run", "x", "--exact-conv=maybe"}),
+                 "--exact-conv must be true or false, not \"maybe\""));
   CHECK(contains(wrong({"train", "--steps", "1"}), "--run"));
   CHECK(wrong({}).size() > 0);
   CHECK(wrong({"info"}).size() > 0);
@@ -135,6 +138,7 @@ TEST_CASE("JSON files with mistakes in them") {
   CHECK(contains(error(R"({"width": 3.5})"), "integer"));
   CHECK(contains(error(R"({"width": 100000})"), "from 1 to 4096"));
   CHECK(contains(error(R"({"g_lr": true})"), "a number"));
+  CHECK(contains(error(R"({"exact_conv": 1})"), "true or false"));
   CHECK(contains(error(R"({"loss": 1})"), "one of"));
   CHECK(contains(error(R"({"class_names": ["a", 1]})"), "a list of texts"));
   CHECK(contains(error(R"({"steps": 1, "epochs": 1})"), "both"));

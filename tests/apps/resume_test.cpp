@@ -73,7 +73,7 @@ TEST_CASE("more steps may be asked for; what determines the numbers may not chan
   World world;
   REQUIRE(run(world.train("r", 4)).code == 0);
   for (const Words& change : {Words{"--beta1", "0.1"}, Words{"--loss", "hinge"}, Words{"--preset", "dcgan-fashion"},
-                              Words{"--ema-decay", "0.5"}, Words{"--class-names", "a,b,c"}}) {
+                              Words{"--ema-decay", "0.5"}, Words{"--class-names", "a,b,c"}, Words{"--exact-conv"}}) {
     const Result r = run(world.train("r", 6) + change + Words{"--restore"});
     CHECK(r.code == 2);
     CHECK_MESSAGE(is_one_error(r.err), r.err);
@@ -84,6 +84,27 @@ TEST_CASE("more steps may be asked for; what determines the numbers may not chan
           0);
   REQUIRE(run(world.train("straight", 6)).code == 0);
   check_same_run(world, "straight", "r", "step-000006.png");
+}
+
+TEST_CASE("a run with exact convolutions has numbers of its own, and stays exact when it goes on") {
+  World world;
+  // With channels enough for Winograd's algorithms.
+  const auto train = [&](const std::string& name, const char* steps) {
+    return Words{"train", "--run", world.run_folder(name).string(), "--data", world.data.string(), "--steps", steps} +
+           Words{"--width", "64", "--batch-size", "96", "--latent", "4", "--log-every", "1"};
+  };
+  REQUIRE(run(train("fast", "4")).code == 0);
+  REQUIRE(run(train("straight", "4") + Words{"--exact-conv"}).code == 0);
+  CHECK(metrics(world.run_folder("straight")) != metrics(world.run_folder("fast")));
+
+  REQUIRE(run(train("r", "2") + Words{"--exact-conv=true"}).code == 0);
+  const Words go_on = Words{"train", "--run", world.run_folder("r").string(), "--restore", "--steps", "4"};
+  const Result refused = run(go_on + Words{"--exact-conv=false"});
+  CHECK(refused.code == 2);
+  CHECK_MESSAGE(contains(refused.err, "--exact-conv can't change when a run goes on: it was true, now false"),
+                refused.err);
+  REQUIRE(run(go_on).code == 0);
+  check_same_run(world, "straight", "r", "step-000004.png");
 }
 
 TEST_CASE("a run that was killed before its first checkpoint starts again") {

@@ -15,6 +15,7 @@
 #include "apps/duel/run_directory.h"
 #include "apps/duel/session.h"
 #include "duel/nn/atomic_file.h"
+#include "duel/tensor/exact_convolutions.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel::app {
@@ -140,6 +141,8 @@ int inspect(const InspectLine& line) {
                           : !line.run.empty() ? fs::path(line.run) / "inspect"
                                               : fs::path("inspect-" + options.preset);
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
+  std::optional<ExactConvolutions> exact;
+  if (options.exact_conv) exact.emplace();
   Session session(options);
   if (checkpoint) session.restore(*checkpoint);
   claim(folder);

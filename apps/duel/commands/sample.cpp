@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <regex>
 #include <system_error>
 
@@ -14,6 +15,7 @@
 #include "apps/duel/run_directory.h"
 #include "duel/gan/media/png.h"
 #include "duel/gan/pictures.h"
+#include "duel/tensor/exact_convolutions.h"
 #include "duel/tensor/nearest.h"
 
 namespace duel::app {
@@ -102,6 +104,8 @@ int sample(const SampleLine& line) {
       read_checkpoint(line.run.empty() ? fs::path(line.checkpoint) : RunDirectory(line.run).latest_checkpoint());
   const ConditionalDcganOptions& model = c.options.game.model;
 
+  std::optional<ExactConvolutions> exact;
+  if (c.options.exact_conv) exact.emplace();
   Rng rng(0);
   ConditionalDcganGenerator generator(rng, model);
   load_state_dict(generator, part(c.content.tensors, "generator_ema"), c.file.c_str());

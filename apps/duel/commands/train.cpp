@@ -4,12 +4,14 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/trainer.h"
 #include "duel/nn/atomic_file.h"
+#include "duel/tensor/exact_convolutions.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel::app {
@@ -151,6 +153,8 @@ int train(const TrainLine& line) {
   const TrainOptions options = resolve_line(line, run, start);
   const Device device = options.device == "cuda" ? Device::cuda : Device::cpu;
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
+  std::optional<ExactConvolutions> exact;
+  if (options.exact_conv) exact.emplace();
   fmt::print("computing on {}\n", backend(device).describe());
 
   // Everything that can be wrong with the options or the data shows here, before anything is removed or written.
@@ -192,12 +196,13 @@ Command train_command(CLI::App& program) {
   const Json values = to_json(defaults);
   describe(defaults, [&](const OptionInfo& info, const auto& value) {
     const Json& standard = values[info.name];
-    app->add_option_function<std::string>(
-           flag(info.name), [line, name = info.name](const std::string& word) { line->words[name] = word; },
-           fmt::format("{} ({})", info.help, expects(info, value)))
-        ->group(info.group)
+    CLI::Option* option = app->add_option_function<std::string>(
+        flag(info.name), [line, name = info.name](const std::string& word) { line->words[name] = word; },
+        fmt::format("{} ({})", info.help, expects(info, value)));
+    option->group(info.group)
         ->type_name("")
         ->default_str(standard.is_string() ? standard.get<std::string>() : standard.dump());
+    if (standard.is_boolean()) option->expected(0)->expected(0, 1);  // a flag, which may be told its value
   });
   return {app, [line, &program] {
             line->program = program.get_name();
