@@ -5,15 +5,14 @@ PyTorch from their descriptions.
 Inputs, parameters and buffers come from seeds, as in make_golden_nn.py, whose random numbers it shares. Stored are names,
 samples of the larger tensors, and of each gradient and buffer one number: its inner product with random numbers.
 """
-import json
 import math
-import pathlib
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import spectral_norm
 
+from excerpts import digests, packed, sample, write
 from make_golden_nn import numbers
 
 golden = {}
@@ -28,20 +27,6 @@ def set_state(module):
             scale = 1 if t.dim() < 2 else 2 / math.sqrt(t.numel() / t.shape[0])
             t.copy_(numbers(t.shape, 1 + i) * scale + (1.5 if name.endswith("var") else 0))
     return module
-
-
-def sample(t):
-    """Not more than some 30 elements, evenly spaced."""
-    t = t.detach().reshape(-1)
-    return t[::max(1, t.numel() // 19)]
-
-
-def digests(tensors, seed):
-    return torch.stack([(t * numbers(t.shape, seed + i)).sum() for i, t in enumerate(tensors)])
-
-
-def packed(t):
-    return {"shape": list(t.shape), "values": [float(f"{v:.11g}") for v in t.detach().reshape(-1).tolist()]}
 
 
 def network(name, module, shape, labels=None, penalty=False):
@@ -473,8 +458,7 @@ def main():
     network("mimicry sagan discriminator", MimicryDiscriminator([3] + [8] * 4, 2, 3, 2), pictures, y, penalty=True)
     network("mmgen sagan generator", MmgenGenerator(8, 3), [2, 5], y)
     network("mmgen sagan discriminator", MmgenDiscriminator(8, 3), pictures, y, penalty=True)
-    lines = [f"{json.dumps(name)}: {json.dumps(values)}" for name, values in golden.items()]
-    pathlib.Path(__file__).with_name("biggan.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    write("biggan.json", golden)
 
 
 if __name__ == "__main__":

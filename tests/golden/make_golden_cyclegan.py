@@ -6,14 +6,13 @@ Inputs and parameters come from seeds, as in make_golden_nn.py, whose random num
 what the tests' function of that name does. Stored are names, samples of the larger tensors, and of each gradient
 one number: its inner product with random numbers.
 """
-import json
 import math
-import pathlib
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
+from excerpts import digests, packed, sample, write
 from make_golden_nn import numbers
 
 golden = {}
@@ -26,20 +25,6 @@ def set_parameters(module):
             scale = 1 if p.dim() == 1 else 2 / math.sqrt(p.numel() / p.shape[0])
             p.copy_(numbers(p.shape, 1 + i) * scale)
     return module
-
-
-def sample(t):
-    """Not more than some 30 elements, evenly spaced."""
-    t = t.detach().reshape(-1)
-    return t[::max(1, t.numel() // 19)]
-
-
-def digests(tensors, seed):
-    return torch.stack([(t * numbers(t.shape, seed + i)).sum() for i, t in enumerate(tensors)])
-
-
-def packed(t):
-    return {"shape": list(t.shape), "values": [float(f"{v:.11g}") for v in t.detach().reshape(-1).tolist()]}
 
 
 def network(name, module, shape, labels=None, penalty=False):
@@ -510,8 +495,7 @@ def main():
     network("ganzo good discriminator", GanzoGoodCritic(2), [2, 3, 16, 16], penalty=True)
     network("ganzo u-gen", GanzoUGen(2, 2), [2, 3, 8, 16])
     network("ganzo patch-gan", GanzoPatch(1), [2, 6, 64, 80], penalty=True)
-    lines = [f"{json.dumps(name)}: {json.dumps(values)}" for name, values in golden.items()]
-    pathlib.Path(__file__).with_name("cyclegan.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    write("cyclegan.json", golden)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 // The one place where tests say how close is close enough. All are relative to the largest element of what is compared
-// (see `difference` in tensors.h) unless they say otherwise.
+// (see `difference` in tensors.h) unless they say otherwise. Margins of statistics stay beside the samples they are of.
 #pragma once
 
 namespace duel::tolerance {
@@ -9,15 +9,33 @@ constexpr double kGradcheck[] = {1e-6, 1e-5, 1e-4};
 /// A few roundings: a kernel against naive loops in double precision.
 constexpr double kRoundingsSingle = 2e-6;
 constexpr double kRoundings = 4e-15;
+/// Absolute, in float64: what is lost when something is added to a 1.
+constexpr double kBelowOne = 1e-16;
 /// Sums of up to 1e7 elements, accumulated in double; a variance of data with a mean 1e4 times its deviation.
 constexpr double kSumSingle = 1e-7;
 constexpr double kSum = 1e-13;
 constexpr double kShiftedVarianceSingle = 1e-6;
+/// Winograd's convolutions against naive loops in double precision, for any input.
+constexpr double kWinograd = 1e-5;
+/// Their norm relative to that of the magnitudes of the terms, for inputs whose terms cancel.
+constexpr double kWinogradTerms = 1e-6;
+/// Losses of ten steps of training with them against those without. Training amplifies roundings: first weights that
+/// differ by one move the losses as far.
+constexpr double kWinogradTraining = 2e-3;
+/// Traces and eigenvalues of matrix roots; those of matrices that lack rank, where a rounding becomes its root.
+constexpr double kMatrixRoot = 1e-9;
+constexpr double kSingularMatrixRoot = 1e-7;
+/// Singular values by 60 steps of power iteration in float32; the next one is 0.6 times as large.
+constexpr double kPowerIteration = 1e-4;
+/// Squared: a float32 initialisation's rows, where they should be orthonormal.
+constexpr double kOrthonormalSquared = 1e-10;
 /// Closed forms computed in float64, and in float32.
 constexpr double kClosedForm = 1e-12;
 constexpr double kClosedFormSingle = 1e-5;
 /// The naive loops of the tests against the kernels, float64: other orders of summation.
 constexpr double kReference = 1e-12;
+/// The length of a gradient that some would call 0, absolute: gradients that flow are larger by far.
+constexpr double kNoGradient = 1e-12;
 /// <A x, y> against <x, A' y>.
 constexpr double kAdjoint = 1e-12;
 /// The same elements in other strides, float64.
