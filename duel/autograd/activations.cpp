@@ -5,26 +5,12 @@
 #include "duel/autograd/compare.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/pointwise_kernels.h"
+#include "duel/autograd/rectified.h"
 
 namespace duel {
 namespace {
 
 // Gradients, one kernel each. They are linear in g; those that bend have a gradient in x (or y) too.
-
-Variable relu_grad(const Variable& g, const Variable& x) {
-  return record("relu_grad", {g, x}, binary_kernel("relu_grad", BinaryOp::relu_grad, g.value(), x.value()),
-                [x = Saved(x)](const Backward& b) -> Variables {
-                  return {relu_grad(b.grad, x.get()), {}};
-                });
-}
-
-Variable leaky_relu_grad(const Variable& g, const Variable& x, double slope) {
-  return record("leaky_relu_grad", {g, x},
-                binary_kernel("leaky_relu_grad", BinaryOp::leaky_relu_grad, g.value(), x.value(), {slope}),
-                [x = Saved(x), slope](const Backward& b) -> Variables {
-                  return {leaky_relu_grad(b.grad, x.get(), slope), {}};
-                });
-}
 
 // g (1 - y^2), y = tanh(x)
 Variable tanh_grad(const Variable& g, const Variable& y) {
@@ -129,13 +115,18 @@ constexpr Smooth kGeluTanh{"gelu", "gelu_grad", UnaryOp::gelu_tanh, BinaryOp::ge
 Variable relu(const Variable& x) {
   return record(
       "relu", {x}, unary_kernel("relu", UnaryOp::relu, x.value()),
-      [](const Backward& b) -> Variables { return {relu_grad(b.grad, b.output())}; }, Keep::output);
+      [](const Backward& b) -> Variables { return {rectified_grad(b.grad, b.output(), {0})}; }, Keep::output);
 }
 
 Variable leaky_relu(const Variable& x, double slope) {
+  Tensor y = unary_kernel("leaky_relu", UnaryOp::leaky_relu, x.value(), {slope});
+  if (slope < 0)  // then the result does not tell x's sign
+    return record("leaky_relu", {x}, std::move(y), [x = Saved(x), slope](const Backward& b) -> Variables {
+      return {rectified_grad(b.grad, x.get(), {slope})};
+    });
   return record(
-      "leaky_relu", {x}, unary_kernel("leaky_relu", UnaryOp::leaky_relu, x.value(), {slope}),
-      [x = Saved(x), slope](const Backward& b) -> Variables { return {leaky_relu_grad(b.grad, x.get(), slope)}; });
+      "leaky_relu", {x}, std::move(y),
+      [slope](const Backward& b) -> Variables { return {rectified_grad(b.grad, b.output(), {slope})}; }, Keep::output);
 }
 
 Variable tanh(const Variable& x) {

@@ -27,15 +27,15 @@ Conv2dGeometry flat(const Conv1dGeometry& g) {
 
 }  // namespace
 
-Variable conv1d(const Variable& x, const Variable& weight, const Variable& bias, const Conv1dGeometry& g) {
+Variable conv1d(const Variable& x, const Variable& weight, const Variable& bias, const Conv1dGeometry& g, Rectifier r) {
   return along_width("conv1d", x, weight,
-                     [&](const Variable& a, const Variable& b) { return conv2d(a, b, bias, flat(g)); });
+                     [&](const Variable& a, const Variable& b) { return conv2d(a, b, bias, flat(g), r); });
 }
 
 Variable conv_transpose1d(const Variable& y, const Variable& weight, const Variable& bias, const Conv1dGeometry& g,
-                          std::int64_t output_padding) {
+                          std::int64_t output_padding, Rectifier r) {
   return along_width("conv_transpose1d", y, weight, [&](const Variable& a, const Variable& b) {
-    return conv_transpose2d(a, b, bias, flat(g), {0, output_padding});
+    return conv_transpose2d(a, b, bias, flat(g), {0, output_padding}, r);
   });
 }
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "duel/autograd/pointwise.h"
+#include "duel/autograd/pointwise_kernels.h"
+#include "duel/autograd/rectified.h"
+#include "duel/autograd/reduce.h"
 #include "duel/autograd/shape_ops.h"
 
 namespace duel {
@@ -46,27 +48,78 @@ Tensor feature_map(const Shape& shape, const Tensor& like) {
   return Tensor::empty(shape, {like.dtype(), like.device(), Layout::channels_last});
 }
 
-Variable add_bias(const char* name, const Variable& y, const Variable& bias) {
-  if (!bias.defined()) return y;
-  check(bias.dim() == 1 && bias.size(0) == y.size(1), name, "bias ", bias.value(), " for ", y.size(1),
-        " output channels");
-  return y + reshape(bias, {1, bias.size(0), 1, 1});
+void check_epilogue(const char* name, const Variable& bias, std::int64_t channels, const Variable& x, Rectifier r) {
+  check(!bias.defined() || (bias.shape() == Shape{channels} && bias.dtype() == x.dtype()), name, "bias ", bias.value(),
+        " for ", channels, " output channels of ", x.dtype());
+  check_rectifier(name, r);
 }
 
-Variable convolve(const Variable& x, const Variable& weight, const Conv2dGeometry& g) {
+Epilogue epilogue(const Variable& bias, Rectifier r) {
+  return {bias.defined() ? bias.value().row_major() : Tensor(), r};
+}
+
+Variables with_bias(Variables operands, const Variable& bias) {
+  if (bias.defined()) operands.push_back(bias);
+  return operands;
+}
+
+Keep kept(Rectifier r) { return r == Rectifier() ? Keep::nothing : Keep::output; }
+
+// What comes in, as it is before the epilogue, [N, C, H, W], and the bias' gradient [C] if anybody asks for it.
+struct EpilogueGrad {
+  Variable dy, bias;
+};
+
+EpilogueGrad back_through_epilogue(const Backward& b, Rectifier r) {
+  const bool biased = b.wanted.size() > 2 && b.needs(2), rectified = r != Rectifier();
+  if (rectified && !is_recording()) {
+    const Tensor y = b.output().value(), dy = in_place_of_grad(b);
+    const Tensor dbias = biased ? Tensor::empty({y.size(1)}, y.options()) : Tensor();
+    backend(y.device()).epilogue_grad(y, b.grad.value().channels_last(), r, dy, dbias);
+    return {dy, dbias};
+  }
+  const Variable dy = rectified ? rectified_grad(b.grad, b.output(), r) : b.grad;
+  return {dy, biased ? reshape(sum_to(dy, {1, dy.size(1), 1, 1}), {dy.size(1)}) : Variable()};
+}
+
+Variable convolve(const Variable& x, const Variable& weight, const Variable& bias, const Conv2dGeometry& g,
+                  Rectifier r) {
   const Size2 size = output_size(plane(x), plane(weight), g);
   Tensor y = feature_map({x.size(0), weight.size(0), size.h, size.w}, x.value());
-  backend(y.device()).conv2d(x.value().channels_last(), weight.value().channels_last(), y, g);
-  return record("conv2d", {x, weight}, std::move(y),
-                [x = Saved(x), w = Saved(weight), g](const Backward& b) -> Variables {
-                  return {b.needs(0) ? conv2d_input_grad(b.grad, w.get(), plane(x.get()), g) : Variable(),
-                          b.needs(1) ? conv2d_weight_grad(x.get(), b.grad, plane(w.get()), g) : Variable()};
-                });
+  backend(y.device()).conv2d(x.value().channels_last(), weight.value().channels_last(), y, g, epilogue(bias, r));
+  return record(
+      "conv2d", with_bias({x, weight}, bias), std::move(y),
+      [x = Saved(x), w = Saved(weight), g, r](const Backward& b) {
+        const auto [dy, dbias] = back_through_epilogue(b, r);
+        Variables grads = {b.needs(0) ? conv2d_input_grad(dy, w.get(), plane(x.get()), g) : Variable(),
+                           b.needs(1) ? conv2d_weight_grad(x.get(), dy, plane(w.get()), g) : Variable()};
+        if (b.wanted.size() > 2) grads.push_back(dbias);
+        return grads;
+      },
+      kept(r));
+}
+
+// As conv2d_input_grad and, with bias and rectifier, as conv_transpose2d.
+Variable convolve_back(const char* name, const Variable& x, const Variable& weight, const Variable& bias, Size2 size,
+                       const Conv2dGeometry& g, Rectifier r) {
+  Tensor y = feature_map({x.size(0), weight.size(1) * g.groups, size.h, size.w}, x.value());
+  backend(y.device())
+      .conv2d_input_grad(x.value().channels_last(), weight.value().channels_last(), y, g, epilogue(bias, r));
+  return record(
+      name, with_bias({x, weight}, bias), std::move(y),
+      [x = Saved(x), w = Saved(weight), g, r](const Backward& b) {
+        const auto [dy, dbias] = back_through_epilogue(b, r);
+        Variables grads = {b.needs(0) ? convolve(dy, w.get(), {}, g, {}) : Variable(),
+                           b.needs(1) ? conv2d_weight_grad(dy, x.get(), plane(w.get()), g) : Variable()};
+        if (b.wanted.size() > 2) grads.push_back(dbias);
+        return grads;
+      },
+      kept(r));
 }
 
 }  // namespace
 
-Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, const Conv2dGeometry& g) {
+Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, const Conv2dGeometry& g, Rectifier r) {
   check_geometry("conv2d", g);
   check_operands("conv2d", x, weight, "input and weight");
   check_kernel("conv2d", plane(weight));
@@ -75,11 +128,12 @@ Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias,
   const Size2 size = output_size(plane(x), plane(weight), g);
   check(size.h > 0 && size.w > 0, "conv2d", "the kernel of weight ", weight.value(),
         " is larger than the padded input ", x.value());
-  return add_bias("conv2d", convolve(x, weight, g), bias);
+  check_epilogue("conv2d", bias, weight.size(0), x, r);
+  return convolve(x, weight, bias, g, r);
 }
 
 Variable conv_transpose2d(const Variable& y, const Variable& weight, const Variable& bias, const Conv2dGeometry& g,
-                          Size2 output_padding) {
+                          Size2 output_padding, Rectifier r) {
   check_geometry("conv_transpose2d", g);
   check_operands("conv_transpose2d", y, weight, "input and weight");
   check_kernel("conv_transpose2d", plane(weight));
@@ -92,7 +146,8 @@ Variable conv_transpose2d(const Variable& y, const Variable& weight, const Varia
                    (y.size(3) - 1) * g.stride.w - 2 * g.padding.w + g.dilation.w * (weight.size(3) - 1) + pw + 1};
   check(size.h > 0 && size.w > 0, "conv_transpose2d", "input ", y.value(), " and weight ", weight.value(),
         " give an empty output");
-  return add_bias("conv_transpose2d", conv2d_input_grad(y, weight, size, g), bias);
+  check_epilogue("conv_transpose2d", bias, weight.size(1) * g.groups, y, r);
+  return convolve_back("conv_transpose2d", y, weight, bias, size, g, r);
 }
 
 Variable conv2d_input_grad(const Variable& dy, const Variable& weight, Size2 size, const Conv2dGeometry& g) {
@@ -102,13 +157,7 @@ Variable conv2d_input_grad(const Variable& dy, const Variable& weight, Size2 siz
   check(dy.size(1) == weight.size(0) && dy.size(1) % g.groups == 0 && output_size(size, plane(weight), g) == plane(dy),
         "conv2d_input_grad", "gradient ", dy.value(), " does not come from an input of ", size.h, " x ", size.w,
         " and weight ", weight.value(), " with ", g.groups, " groups");
-  Tensor dx = feature_map({dy.size(0), weight.size(1) * g.groups, size.h, size.w}, dy.value());
-  backend(dx.device()).conv2d_input_grad(dy.value().channels_last(), weight.value().channels_last(), dx, g);
-  return record("conv2d_input_grad", {dy, weight}, std::move(dx),
-                [dy = Saved(dy), w = Saved(weight), g](const Backward& b) -> Variables {
-                  return {b.needs(0) ? convolve(b.grad, w.get(), g) : Variable(),
-                          b.needs(1) ? conv2d_weight_grad(b.grad, dy.get(), plane(w.get()), g) : Variable()};
-                });
+  return convolve_back("conv2d_input_grad", dy, weight, {}, size, g, {});
 }
 
 Variable conv2d_weight_grad(const Variable& x, const Variable& dy, Size2 kernel, const Conv2dGeometry& g) {
@@ -124,7 +173,7 @@ Variable conv2d_weight_grad(const Variable& x, const Variable& dy, Size2 kernel,
   return record("conv2d_weight_grad", {x, dy}, std::move(dw),
                 [x = Saved(x), dy = Saved(dy), g](const Backward& b) -> Variables {
                   return {b.needs(0) ? conv2d_input_grad(dy.get(), b.grad, plane(x.get()), g) : Variable(),
-                          b.needs(1) ? convolve(x.get(), b.grad, g) : Variable()};
+                          b.needs(1) ? convolve(x.get(), b.grad, {}, g, {}) : Variable()};
                 });
 }
 

@@ -9,8 +9,7 @@ namespace {
 // 1 / (1 - p) where kept, 0 elsewhere: a constant of the graph, so the gradient is that of a product.
 Tensor mask(const char* name, const Shape& shape, double p, Rng& rng, const Tensor& like) {
   check(p >= 0 && p < 1, name, "the probability must lie in [0, 1), got ", p);
-  const Layout layout = like.is_channels_last() ? Layout::channels_last : Layout::row_major;
-  Tensor u = rng.uniform(shape, 0, 1, {like.dtype(), like.device(), layout});
+  Tensor u = rng.uniform(shape, 0, 1, {like.dtype(), like.device(), like.layout()});
   backend(u.device()).unary(UnaryOp::below, u, u, {1 - p, 1 / (1 - p)});
   return u;
 }

@@ -7,6 +7,7 @@
 
 #include "duel/autograd/observer.h"
 #include "duel/autograd/pointwise.h"
+#include "duel/tensor/backend.h"
 
 namespace duel {
 namespace {
@@ -77,13 +78,14 @@ class Walk {
           std::any_of(node->inputs().begin(), node->inputs().end(), [&](const auto& i) { return leads_to_x(i.get()); });
   }
 
-  void step(Node& node, const Variable& grad, bool consume) {
+  void step(Node& node, Variable grad, bool consume) {
     std::vector<bool> needed;
     for (const auto& input : node.inputs()) needed.push_back(leads_to_x(input.get()));
     if (!node.is_consumed() && std::find(needed.begin(), needed.end(), true) == needed.end()) return;
     const detail::ObservedGradient observed(node);
-    Variables grads = node.backward(grad, needed);
-    observed.report(grad, grads);
+    const Variable seen = detail::is_observed() ? grad : Variable();
+    Variables grads = node.backward(std::move(grad), needed);
+    observed.report(seen, grads);
     for (std::size_t i = 0; i < grads.size(); ++i)
       if (needed[i] && grads[i].defined()) accumulate(node, *node.inputs()[i], std::move(grads[i]));
     if (consume) node.consume();
@@ -94,7 +96,15 @@ class Walk {
           node.name(), "' gave a ", grad.value(), " for an input of shape ", input.shape(), " and type ",
           input.dtype());
     Variable& sum = visits_[&input].grad;
-    sum = sum.defined() ? sum + grad : std::move(grad);
+    const Tensor& s = sum.value();
+    if (!sum.defined()) {
+      sum = std::move(grad);
+    } else if (!is_recording() && !detail::is_observed() && s.is_sole_owner() && s.is_dense()) {
+      backend(s.device()).binary(BinaryOp::add, s, grad.value(), s, {});
+      s.storage()->bump_version();
+    } else {
+      sum = sum + grad;
+    }
   }
 
   std::unordered_map<const Node*, Visit> visits_;

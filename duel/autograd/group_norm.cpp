@@ -5,9 +5,9 @@
 #include "duel/autograd/fused.h"
 #include "duel/autograd/norm_parameters.h"
 #include "duel/autograd/pointwise.h"
+#include "duel/autograd/rectified.h"
 #include "duel/autograd/reduce.h"
 #include "duel/autograd/shape_ops.h"
-#include "duel/tensor/backend.h"
 
 namespace duel {
 namespace {
@@ -31,42 +31,31 @@ std::int64_t pixels(const Variable& x) {
 }
 
 // The definition, in ordinary operations.
-Variable composite(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps) {
+Variable composite(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps,
+                   Rectifier r) {
   const std::int64_t width = groups == 0 ? 1 : x.size(1) / groups;  // instance norm of no channels has no groups
   const Variable grouped = reshape(x, {x.size(0), groups, width, pixels(x)});
   const Variable centred = grouped - mean(grouped, {2, 3}, KeepDims::yes);
   const Variable var = mean(square(centred), {2, 3}, KeepDims::yes);
-  return scale_and_shift(reshape(centred * rsqrt(var + eps), x.shape()), gain, bias);
-}
-
-Variables gradients(const Backward& b, const Variable& x, const Variable& gain, const Variable& bias,
-                    const Tensor& mean, const Tensor& rstd) {
-  const Tensor dx = Tensor::empty(x.shape(), {x.dtype(), x.value().device(), Layout::channels_last});
-  const Tensor dgain = Tensor::empty({x.size(0), x.size(1)}, x.value().options()), dbias = Tensor::empty_like(dgain);
-  backend(dx.device())
-      .group_norm_grad(x.value().channels_last(), b.grad.value().channels_last(), mean, rstd, per_sample(gain, x), dx,
-                       dgain, dbias);
-  return {dx, b.needs(1) ? sum_to(dgain, gain.shape()) : Variable(),
-          b.needs(2) ? sum_to(dbias, bias.shape()) : Variable()};
+  return rectified(scale_and_shift(reshape(centred * rsqrt(var + eps), x.shape()), gain, bias), r);
 }
 
 Variable normalize(const char* name, const Variable& x, const GroupMoments& moments, const Variable& gain,
-                   const Variable& bias, double eps) {
+                   const Variable& bias, double eps, Rectifier r) {
   const Tensor rstd = reciprocal_stddev(moments.var, eps);
-  Tensor y = Tensor::empty(x.shape(), {x.dtype(), x.value().device(), Layout::channels_last});
-  backend(y.device())
-      .normalize_groups(x.value().channels_last(), moments.mean, rstd, per_sample(gain, x), per_sample(bias, x), y);
   return record_fused(
-      name, {x, gain, bias}, std::move(y),
-      [x = Saved(x), gain = Saved(gain), bias = Saved(bias), mean = moments.mean, rstd](const Backward& b) {
-        return gradients(b, x.get(), gain.get(), bias.get(), mean, rstd);
+      name, {x, gain, bias},
+      normalized(backend(rstd.device()).normalize_groups, x, {gain, bias, moments.mean, rstd, r}),
+      [x = Saved(x), gain = Saved(gain), bias = Saved(bias), mean = moments.mean, rstd, r](const Backward& b) {
+        return normalized_grads(backend(rstd.device()).group_norm_grad, b, x.get(),
+                                {gain.get(), bias.get(), mean, rstd, r}, rstd.size(0));
       },
-      [groups = rstd.size(1), eps](const Variables& in) { return composite(in[0], groups, in[1], in[2], eps); });
+      [groups = rstd.size(1), eps, r](const Variables& in) { return composite(in[0], groups, in[1], in[2], eps, r); });
 }
 
 Variable normalize_instances(const char* name, const Variable& x, const Variable& gain, const Variable& bias,
-                             double eps, BatchMoments* moments) {
-  check_affine_input(name, x, gain, bias, eps);
+                             double eps, Rectifier r, BatchMoments* moments) {
+  check_affine_input(name, x, gain, bias, eps, r);
   check(pixels(x) > 1, name, "needs more than one element per channel of a sample, got ", x.value());
   const GroupMoments found = group_moments(x, x.size(1));
   if (moments) {
@@ -74,47 +63,50 @@ Variable normalize_instances(const char* name, const Variable& x, const Variable
     const NoGrad no_grad;
     *moments = {mean(Variable(found.mean), {0}).value(), mean(Variable(found.var), {0}).value(), pixels(x)};
   }
-  return normalize(name, x, found, gain, bias, eps);
+  return normalize(name, x, found, gain, bias, eps, r);
 }
 
 // Rows of `elements` of x, each one group. Whole samples are taken in the order of memory if that is channels-last,
 // which saves a copy: their statistics do not ask for another.
-Variable normalize_rows(const Variable& x, std::int64_t rows, std::int64_t elements, double eps) {
+Variable normalize_rows(const Variable& x, std::int64_t rows, std::int64_t elements, double eps, Rectifier r) {
   if (rows == x.size(0) && x.dim() >= 3 && x.value().is_channels_last() && !x.value().is_row_major()) {
     Shape channels_last{0}, back{0, x.dim() - 1};
     for (int i = 1; i < x.dim(); ++i) channels_last.push_back(i % (x.dim() - 1) + 1);
     for (int i = 1; i < x.dim() - 1; ++i) back.push_back(i);
-    return permute(normalize_rows(permute(x, channels_last), rows, elements, eps), back);
+    return permute(normalize_rows(permute(x, channels_last), rows, elements, eps, r), back);
   }
   const Variable flat = reshape(x, {rows, 1, elements});
-  return reshape(normalize("layer_norm", flat, group_moments(flat, 1), {}, {}, eps), x.shape());
+  return reshape(normalize("layer_norm", flat, group_moments(flat, 1), {}, {}, eps, r), x.shape());
 }
 
 }  // namespace
 
-Variable group_norm(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps) {
-  check_affine_input("group_norm", x, gain, bias, eps);
+Variable group_norm(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps,
+                    Rectifier r) {
+  check_affine_input("group_norm", x, gain, bias, eps, r);
   check(groups >= 1 && x.size(1) % groups == 0, "group_norm", groups, " groups do not divide the channels of ",
         x.value());
   check(x.size(1) / groups * pixels(x) > 1, "group_norm", "needs more than one element per group, got ", x.value(),
         " with ", groups, " groups; use fewer");
-  return normalize("group_norm", x, group_moments(x, groups), gain, bias, eps);
+  return normalize("group_norm", x, group_moments(x, groups), gain, bias, eps, r);
 }
 
-Variable instance_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps,
+Variable instance_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, Rectifier r,
                        BatchMoments* moments) {
-  return normalize_instances("instance_norm", x, gain, bias, eps, moments);
+  return normalize_instances("instance_norm", x, gain, bias, eps, r, moments);
 }
 
-Variable adaptive_instance_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps) {
+Variable adaptive_instance_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps,
+                                Rectifier r) {
   for (const Variable& v : {gain, bias})
     check(v.defined() && v.dim() == 2, "adaptive_instance_norm", "needs a gain and bias [N, C] for input ", x.value(),
           ", got ", v.value());
-  return normalize_instances("adaptive_instance_norm", x, gain, bias, eps, nullptr);
+  return normalize_instances("adaptive_instance_norm", x, gain, bias, eps, r, nullptr);
 }
 
 Variable layer_norm(const Variable& x, const Shape& normalized_shape, const Variable& gain, const Variable& bias,
-                    double eps) {
+                    double eps, Rectifier r) {
+  check_rectifier("layer_norm", r);
   const int dims = normalized_shape.dim(), kept = x.dim() - dims;
   check(eps >= 0, "layer_norm", "eps must not be negative, got ", eps);
   check(x.defined() && is_floating(x.dtype()), "layer_norm", "needs float32 or float64, got ", x.value());
@@ -128,11 +120,12 @@ Variable layer_norm(const Variable& x, const Shape& normalized_shape, const Vari
   const std::int64_t elements = normalized_shape.numel(), rows = x.numel() / elements;
   if (dims == 1) {  // gain and bias go through the kernel: [D] are the channels of x [rows, D]
     const Variable flat = reshape(x, {rows, elements});
-    return reshape(normalize("layer_norm", flat, group_moments(flat, 1), gain, bias, eps), x.shape());
+    return reshape(normalize("layer_norm", flat, group_moments(flat, 1), gain, bias, eps, r), x.shape());
   }
-  Variable y = normalize_rows(x, rows, elements, eps);
+  if (!gain.defined() && !bias.defined()) return normalize_rows(x, rows, elements, eps, r);
+  Variable y = normalize_rows(x, rows, elements, eps, {});
   if (gain.defined()) y = y * gain;
-  return bias.defined() ? y + bias : y;
+  return rectified(bias.defined() ? y + bias : y, r);
 }
 
 Variable pixel_norm(const Variable& x, double eps) {

@@ -28,10 +28,7 @@ Shape with_size(Shape shape, int d, std::int64_t size) {
 }
 
 // What a new tensor in the layout of x needs.
-TensorOptions like(const Variable& x) {
-  const Layout layout = x.value().is_channels_last() ? Layout::channels_last : Layout::row_major;
-  return {x.dtype(), x.value().device(), layout};
-}
+TensorOptions like(const Variable& x) { return {x.dtype(), x.value().device(), x.value().layout()}; }
 
 // Along dimension d, output i is input source(i).
 template <class Source>

@@ -1,11 +1,28 @@
 #include "duel/autograd/norm_parameters.h"
 
 #include "duel/autograd/pointwise.h"
+#include "duel/autograd/pointwise_kernels.h"
+#include "duel/autograd/rectified.h"
+#include "duel/autograd/reduce.h"
 #include "duel/autograd/shape_ops.h"
 
 namespace duel {
+namespace {
 
-void check_affine_input(const char* name, const Variable& x, const Variable& gain, const Variable& bias, double eps) {
+// [C] or [N, C] as [N, C], a view; undefined stays so.
+Tensor per_sample(const Variable& parameter, const Variable& x) {
+  return parameter.defined() ? parameter.value().expand({x.size(0), x.size(1)}) : Tensor();
+}
+
+Tensor channels_last_like(const Variable& x) {
+  return Tensor::empty(x.shape(), {x.dtype(), x.value().device(), Layout::channels_last});
+}
+
+}  // namespace
+
+void check_affine_input(const char* name, const Variable& x, const Variable& gain, const Variable& bias, double eps,
+                        Rectifier r) {
+  check_rectifier(name, r);
   check(eps >= 0, name, "eps must not be negative, got ", eps);
   check(x.dim() >= 2 && is_floating(x.dtype()), name, "needs a float32 or float64 [N, C, ...], got ", x.value());
   for (const Variable& v : {gain, bias})
@@ -14,8 +31,20 @@ void check_affine_input(const char* name, const Variable& x, const Variable& gai
           name, "gain and bias must be [C] or [N, C] for input ", x.value(), ", got ", v.value());
 }
 
-Tensor per_sample(const Variable& parameter, const Variable& x) {
-  return parameter.defined() ? parameter.value().expand({x.size(0), x.size(1)}) : Tensor();
+Tensor normalized(NormalizeKernel kernel, const Variable& x, const Normalizer& n) {
+  Tensor y = channels_last_like(x);
+  kernel(x.value().channels_last(), n.mean, n.rstd, per_sample(n.gain, x), per_sample(n.bias, x), n.rectifier, y);
+  return y;
+}
+
+Variables normalized_grads(NormGradKernel kernel, const Backward& b, const Variable& x, const Normalizer& n,
+                           std::int64_t rows) {
+  const Tensor dx = in_place_of_grad(b);
+  const Tensor dgain = Tensor::empty({rows, x.size(1)}, x.value().options()), dbias = Tensor::empty_like(dgain);
+  kernel(x.value().channels_last(), b.grad.value().channels_last(), n.mean, n.rstd, per_sample(n.gain, x),
+         per_sample(n.bias, x), n.rectifier, dx, dgain, dbias);
+  return {dx, b.needs(1) ? sum_to(dgain, n.gain.shape()) : Variable(),
+          b.needs(2) ? sum_to(dbias, n.bias.shape()) : Variable()};
 }
 
 Variable over_space(const Variable& parameter, const Variable& x) {

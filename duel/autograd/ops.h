@@ -8,6 +8,7 @@
 #include "duel/autograd/conv2d.h"
 #include "duel/autograd/dropout.h"
 #include "duel/autograd/einsum.h"
+#include "duel/autograd/folded_conv2d.h"
 #include "duel/autograd/grad.h"
 #include "duel/autograd/grid_sample.h"
 #include "duel/autograd/group_norm.h"

@@ -21,6 +21,14 @@ Tensor binary_kernel(const char* name, BinaryOp op, const Tensor& a, const Tenso
   return y;
 }
 
+Tensor in_place_of_grad(const Backward& b) {
+  const Tensor& g = b.grad.value();
+  if (!g.is_sole_owner() || !g.is_channels_last())
+    return Tensor::empty(g.shape(), {g.dtype(), g.device(), Layout::channels_last});
+  g.storage()->bump_version();
+  return g;
+}
+
 Pair broadcast(const char* name, const Variable& a, const Variable& b) {
   check(a.defined() && b.defined(), name, "an operand is undefined");
   const Shape shape = broadcast_shapes(name, a.shape(), b.shape());

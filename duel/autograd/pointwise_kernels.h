@@ -19,4 +19,8 @@ struct Pair {
 /// Both expanded to the shape that they broadcast to.
 Pair broadcast(const char* name, const Variable& a, const Variable& b);
 
+/// Memory for what a kernel makes of each element of b.grad and others, channels-last: that of b.grad itself if nobody
+/// else sees it.
+Tensor in_place_of_grad(const Backward& b);
+
 }  // namespace duel

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/compare.h"
 #include "duel/autograd/index.h"
 #include "duel/autograd/pointwise.h"
@@ -10,11 +11,6 @@
 
 namespace duel {
 namespace {
-
-void check_floating(const char* name, const Variable& x) {
-  check(x.defined(), name, "the input is undefined");
-  check(is_floating(x.dtype()), name, "needs float32 or float64, got ", x.value());
-}
 
 // x's shape with the reduced dimensions at 1.
 Shape kept_shape(const char* name, const Variable& x, const Shape& dims) {
@@ -86,8 +82,7 @@ Variable sum_to(const Variable& x, const Shape& shape) {
     check(shape[i] == x.shape()[o] || shape[i] == 1, "sum_to", shape, " does not broadcast to ", x.shape());
     padded[o] = shape[i];
   }
-  const Layout layout = x.value().is_channels_last() ? Layout::channels_last : Layout::row_major;
-  Tensor y = Tensor::empty(padded, {x.dtype(), x.value().device(), layout});
+  Tensor y = Tensor::empty(padded, {x.dtype(), x.value().device(), x.value().layout()});
   backend(y.device()).sum(x.value(), y);
   return record("sum_to", {x}, y.reshape(shape),
                 [shape = x.shape()](const Backward& b) -> Variables { return {expand(b.grad, shape)}; });

@@ -79,8 +79,7 @@ Variable slice_grad(const Variable& x, int d, std::int64_t size, std::int64_t st
   Shape shape = x.shape();
   shape[d] = size;
   const std::int64_t end = count == 0 ? start : start + (count - 1) * step + 1;
-  const Layout layout = x.value().is_channels_last() ? Layout::channels_last : Layout::row_major;
-  Tensor y = Tensor::zeros(shape, {x.dtype(), x.value().device(), layout});
+  Tensor y = Tensor::zeros(shape, {x.dtype(), x.value().device(), x.value().layout()});
   backend(y.device()).copy(x.value(), y.slice(d, start, end, step));
   return record("slice_grad", {x}, std::move(y),
                 [d, start, end, step](const Backward& b) -> Variables { return {slice(b.grad, d, start, end, step)}; });
@@ -101,8 +100,7 @@ Variable concat(const Variables& xs, int d) {
     starts.push_back(shape[d]);
     shape[d] += x.shape()[d];
   }
-  const Layout layout = first.is_channels_last() ? Layout::channels_last : Layout::row_major;
-  Tensor y = Tensor::empty(shape, {first.dtype(), first.device(), layout});
+  Tensor y = Tensor::empty(shape, {first.dtype(), first.device(), first.layout()});
   for (std::size_t i = 0; i < xs.size(); ++i)
     backend(y.device()).copy(xs[i].value(), y.slice(d, starts[i], starts[i] + xs[i].shape()[d]));
   starts.push_back(shape[d]);
@@ -179,8 +177,7 @@ Variable pad(const Variable& x, const std::vector<Padding>& pads, double value) 
   }
   // The part of x that stays, and where it lies in the result.
   Tensor from = x.value();
-  const Layout layout = from.is_channels_last() ? Layout::channels_last : Layout::row_major;
-  Tensor y = Tensor::full(shape, value, {x.dtype(), from.device(), layout}), to = y;
+  Tensor y = Tensor::full(shape, value, {x.dtype(), from.device(), from.layout()}), to = y;
   std::vector<Padding> back(pads.size());
   for (int i = skipped; i < x.dim(); ++i) {
     const Padding& p = pads[static_cast<std::size_t>(i - skipped)];

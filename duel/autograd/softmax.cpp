@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/shape_ops.h"
 #include "duel/tensor/backend.h"
@@ -115,7 +116,7 @@ Variable softmax(const Variable& x, int d) { return along("softmax", softmax_of_
 Variable log_softmax(const Variable& x, int d) { return along("log_softmax", log_softmax_of_rows, x, d); }
 
 Variable logsumexp(const Variable& x, const Shape& dims, KeepDims keep) {
-  check(x.defined() && is_floating(x.dtype()), "logsumexp", "needs float32 or float64, got ", x.value());
+  check_floating("logsumexp", x);
   unsigned reduced = 0;
   for (std::int64_t d : dims) {
     const int i = x.value().wrap_dim(static_cast<int>(d));

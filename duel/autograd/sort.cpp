@@ -1,5 +1,6 @@
 #include "duel/autograd/sort.h"
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/index.h"
 #include "duel/autograd/pointwise.h"
 
@@ -13,11 +14,6 @@ Tensor places(const Variable& x, std::int64_t k, int d, SortOrder order) {
   Tensor index = Tensor::empty(shape, {.dtype = DType::int64, .device = x.value().device()});
   backend(index.device()).argsort(x.value(), index, d, order);
   return index;
-}
-
-void check_floating(const char* name, const Variable& x) {
-  check(x.defined(), name, "the input is undefined");
-  check(is_floating(x.dtype()), name, "needs float32 or float64, got ", x.value());
 }
 
 Tensor place_of_largest(const char* name, const Variable& x, int d) {

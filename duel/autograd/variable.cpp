@@ -89,7 +89,7 @@ Variable record(const char* name, const Variables& inputs, Tensor value, GradFun
   return result;
 }
 
-Variables Node::backward(const Variable& grad, const std::vector<bool>& wanted) const {
+Variables Node::backward(Variable grad, const std::vector<bool>& wanted) const {
   check(!is_consumed(), "grad", "the graph behind '", name_, "' ", shape_,
         " was consumed by an earlier grad() of a moved or temporary y; pass a named variable, without std::move, to "
         "keep the graph");

@@ -56,7 +56,9 @@ using Variables = std::vector<Variable>;
 
 /// What a gradient function is handed.
 struct Backward {
-  const Variable& grad;  ///< with respect to the operation's output; same shape
+  /// With respect to the operation's output; same shape. If the tensor `is_sole_owner`, nobody will look at it any more
+  /// and a kernel may write into it.
+  const Variable& grad;
   const Node& node;
   const std::vector<bool>& wanted;  ///< per input
 
@@ -92,7 +94,7 @@ class Node : public std::enable_shared_from_this<Node> {
   /// Its saved tensors are gone: `grad` was given the loss to consume.
   bool is_consumed() const { return !leaf_ && !function_; }
 
-  Variables backward(const Variable& grad, const std::vector<bool>& wanted) const;
+  Variables backward(Variable grad, const std::vector<bool>& wanted) const;
   Variable output() const;
   /// Frees what was saved and the way to the inputs.
   void consume();

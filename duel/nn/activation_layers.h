@@ -1,6 +1,9 @@
 // Layers without parameters that work element by element or only move elements, and dropout. Names and defaults are
-// PyTorch's, but for LeakyReLU's slope, which is the GAN literature's.
+// PyTorch's, but for LeakyReLU's slope, which is the GAN literature's. Those with a `rectifier` can be done by the
+// layer before them (see Sequential).
 #pragma once
+
+#include <optional>
 
 #include "duel/autograd/ops.h"
 #include "duel/nn/module.h"
@@ -12,10 +15,14 @@ struct Identity {
 };
 struct ReLU {
   Variable operator()(const Variable& x) const { return relu(x); }
+  std::optional<Rectifier> rectifier() const { return Rectifier{0}; }
 };
 struct LeakyReLU {
   double slope = 0.2;
   Variable operator()(const Variable& x) const { return leaky_relu(x, slope); }
+  std::optional<Rectifier> rectifier() const {
+    return slope >= 0 && slope <= 1 ? std::optional(Rectifier{slope}) : std::nullopt;
+  }
 };
 struct ELU {
   double alpha = 1;

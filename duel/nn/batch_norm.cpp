@@ -53,12 +53,12 @@ void RunningMoments::visit(Visitor& v) {
 }
 
 Variable normalize_batch(const Variable& x, const Variable& gain, const Variable& bias, RunningMoments& running,
-                         const BatchNormOptions& o, const Pass& pass) {
+                         const BatchNormOptions& o, const Pass& pass, Rectifier r) {
   const bool training = pass.mode == Mode::train;
-  if (!training && running.kept()) return normalize_channels(x, running.mean, running.var, gain, bias, o.eps);
+  if (!training && running.kept()) return normalize_channels(x, running.mean, running.var, gain, bias, o.eps, r);
   BatchMoments batch;
-  Variable y = training && pass.replicas ? sync_batch_norm(x, gain, bias, o.eps, *pass.replicas, &batch)
-                                         : batch_norm(x, gain, bias, o.eps, &batch);
+  Variable y = training && pass.replicas ? sync_batch_norm(x, gain, bias, o.eps, r, *pass.replicas, &batch)
+                                         : batch_norm(x, gain, bias, o.eps, r, &batch);
   if (training && running.kept()) running.update(batch, o.stored_variance, o.momentum, pass);
   return y;
 }
@@ -88,9 +88,9 @@ ConditionalBatchNorm2d::ConditionalBatchNorm2d(Rng& rng, std::int64_t channels, 
   bias.weight = zeros({classes, channels});
 }
 
-Variable ConditionalBatchNorm2d::operator()(const Variable& x, const Tensor& labels, const Pass& pass) {
+Variable ConditionalBatchNorm2d::operator()(const Variable& x, const Tensor& labels, const Pass& pass, Rectifier r) {
   const Variable rows = gain(labels);
-  return normalize_batch(x, gain_table == GainTable::direct ? rows : 1 + rows, bias(labels), running, options, pass);
+  return normalize_batch(x, gain_table == GainTable::direct ? rows : 1 + rows, bias(labels), running, options, pass, r);
 }
 
 void ConditionalBatchNorm2d::visit(Visitor& v) {
@@ -106,8 +106,8 @@ LinearConditionalBatchNorm2d::LinearConditionalBatchNorm2d(Rng& rng, std::int64_
       running(channels, o.track_running),
       options(o) {}
 
-Variable LinearConditionalBatchNorm2d::operator()(const Variable& x, const Variable& y, const Pass& pass) {
-  return normalize_batch(x, 1 + gain(y, pass), bias(y, pass), running, options, pass);
+Variable LinearConditionalBatchNorm2d::operator()(const Variable& x, const Variable& y, const Pass& pass, Rectifier r) {
+  return normalize_batch(x, 1 + gain(y, pass), bias(y, pass), running, options, pass, r);
 }
 
 void LinearConditionalBatchNorm2d::visit(Visitor& v) {

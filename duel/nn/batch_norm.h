@@ -1,4 +1,5 @@
-// Batch normalisation, ordinary and conditional, and running statistics. Names, shapes and defaults are PyTorch's.
+// Batch normalisation, ordinary and conditional, and running statistics. Names, shapes and defaults are PyTorch's. With
+// a rectifier, the leaky ReLU that follows is done in the same pass.
 //
 // Statistics for evaluation other than those of training ("standing statistics") are made by resetting the running ones
 // and drawing batches in training mode:
@@ -54,7 +55,7 @@ void reset_running_statistics(Module& module) {
 /// where it is kept in evaluation. With `pass.replicas` the batch is that of all replicas. gain and bias are undefined,
 /// [C], or [N, C].
 Variable normalize_batch(const Variable& x, const Variable& gain, const Variable& bias, RunningMoments& running,
-                         const BatchNormOptions& options, const Pass& pass);
+                         const BatchNormOptions& options, const Pass& pass, Rectifier r = {});
 
 /// Both BatchNorm1d, x [N, C], and BatchNorm2d, x [N, C, H, W]. At least two elements per channel in training.
 struct BatchNorm {
@@ -63,8 +64,8 @@ struct BatchNorm {
   BatchNormOptions options;
 
   explicit BatchNorm(std::int64_t channels, BatchNormOptions options = {});
-  Variable operator()(const Variable& x, const Pass& pass = {}) {
-    return normalize_batch(x, weight, bias, running, options, pass);
+  Variable operator()(const Variable& x, const Pass& pass = {}, Rectifier r = {}) {
+    return normalize_batch(x, weight, bias, running, options, pass, r);
   }
   void visit(Visitor& v);
 };
@@ -85,7 +86,7 @@ struct ConditionalBatchNorm2d {
   ConditionalBatchNorm2d(Rng& rng, std::int64_t channels, std::int64_t classes, BatchNormOptions options = {},
                          GainTable gain_table = GainTable::added_to_one);
   /// x [N, C, H, W], labels int64 [N]
-  Variable operator()(const Variable& x, const Tensor& labels, const Pass& pass = {});
+  Variable operator()(const Variable& x, const Tensor& labels, const Pass& pass = {}, Rectifier r = {});
   void visit(Visitor& v);
 };
 
@@ -99,7 +100,7 @@ struct LinearConditionalBatchNorm2d {
   LinearConditionalBatchNorm2d(Rng& rng, std::int64_t channels, std::int64_t condition, BatchNormOptions options = {},
                                SpectralNormOptions spectral = {.variant = SpectralNormVariant::none});
   /// x [N, C, H, W], y [N, condition]
-  Variable operator()(const Variable& x, const Variable& y, const Pass& pass = {});
+  Variable operator()(const Variable& x, const Variable& y, const Pass& pass = {}, Rectifier r = {});
   void visit(Visitor& v);
 };
 

@@ -60,12 +60,22 @@ Conv2d::Conv2d(Rng& rng, std::int64_t in, std::int64_t out, Conv2dOptions o)
   initialize(*this, rng, {out, in / o.groups, o.kernel, o.kernel}, out, o.bias);
 }
 
-Variable Conv2d::operator()(const Variable& x) const {
-  if (padding_mode == PadMode::zeros) return conv2d(x, weight, bias, geometry);
+Variable Conv2d::operator()(const Variable& x, Rectifier r) const {
+  if (padding_mode == PadMode::zeros) return conv2d(x, weight, bias, geometry, r);
   const auto [h, w] = geometry.padding;
   Conv2dGeometry unpadded = geometry;
   unpadded.padding = {0, 0};
-  return conv2d(pad2d(x, {.h = {h, h}, .w = {w, w}}, padding_mode), weight, bias, unpadded);
+  return conv2d(pad2d(x, {.h = {h, h}, .w = {w, w}}, padding_mode), weight, bias, unpadded, r);
+}
+
+Variable Conv2d::after_upsampling(const Variable& x, Rectifier r) const {
+  if (padding_mode == PadMode::zeros) return upsample_conv2d(x, weight, bias, geometry, r);
+  return (*this)(upsample_nearest(x, {.scale = {2, 2}}), r);
+}
+
+Variable Conv2d::before_pooling(const Variable& x) const {
+  if (padding_mode == PadMode::zeros) return conv2d_avg_pool2d(x, weight, bias, geometry);
+  return avg_pool2d((*this)(x));
 }
 
 void Conv2d::visit(Visitor& v) { visit_parameters(*this, v); }

@@ -1,4 +1,5 @@
-// Convolution layers. Names, shapes, defaults and initialisations are PyTorch's.
+// Convolution layers. Names, shapes, defaults and initialisations are PyTorch's. With a rectifier, the leaky ReLU that
+// follows is done in the same pass.
 #pragma once
 
 #include "duel/autograd/ops.h"
@@ -19,7 +20,7 @@ struct Conv1d {
   Conv1dGeometry geometry;
 
   Conv1d(Rng& rng, std::int64_t in, std::int64_t out, Conv1dOptions options = {});
-  Variable operator()(const Variable& x) const { return conv1d(x, weight, bias, geometry); }
+  Variable operator()(const Variable& x, Rectifier r = {}) const { return conv1d(x, weight, bias, geometry, r); }
   void visit(Visitor& v);
 };
 
@@ -37,7 +38,9 @@ struct ConvTranspose1d {
   std::int64_t output_padding;
 
   ConvTranspose1d(Rng& rng, std::int64_t in, std::int64_t out, ConvTranspose1dOptions options = {});
-  Variable operator()(const Variable& x) const { return conv_transpose1d(x, weight, bias, geometry, output_padding); }
+  Variable operator()(const Variable& x, Rectifier r = {}) const {
+    return conv_transpose1d(x, weight, bias, geometry, output_padding, r);
+  }
   void visit(Visitor& v);
 };
 
@@ -56,7 +59,11 @@ struct Conv2d {
   PadMode padding_mode;
 
   Conv2d(Rng& rng, std::int64_t in, std::int64_t out, Conv2dOptions options = {});
-  Variable operator()(const Variable& x) const;
+  Variable operator()(const Variable& x, Rectifier r = {}) const;
+  /// Of x made twice as high and wide by nearest neighbours, in fewer products: see folded_conv2d.h.
+  Variable after_upsampling(const Variable& x, Rectifier r = {}) const;
+  /// Followed by the means over 2 x 2, likewise.
+  Variable before_pooling(const Variable& x) const;
   void visit(Visitor& v);
 };
 
@@ -74,7 +81,9 @@ struct ConvTranspose2d {
   Size2 output_padding;
 
   ConvTranspose2d(Rng& rng, std::int64_t in, std::int64_t out, ConvTranspose2dOptions options = {});
-  Variable operator()(const Variable& x) const { return conv_transpose2d(x, weight, bias, geometry, output_padding); }
+  Variable operator()(const Variable& x, Rectifier r = {}) const {
+    return conv_transpose2d(x, weight, bias, geometry, output_padding, r);
+  }
   void visit(Visitor& v);
 };
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/ops.h"
 
 namespace duel {
@@ -15,13 +16,8 @@ Variable reduced(const char* name, const Variable& loss, Reduction reduction) {
   return mean(loss);
 }
 
-void check_input(const char* name, const Variable& x) {
-  check(x.defined(), name, "the input is undefined");
-  check(is_floating(x.dtype()), name, "needs float32 or float64, got ", x.value());
-}
-
 void check_pair(const char* name, const Variable& x, const Variable& target) {
-  check_input(name, x);
+  check_floating(name, x);
   check(target.defined(), name, "the target is undefined");
   check(x.shape() == target.shape() && x.dtype() == target.dtype(), name, "the input ", x.value(), " and the target ",
         target.value(), " must have one shape and dtype");
@@ -71,7 +67,7 @@ Variable smooth_l1_of(const Variable& d, const SmoothL1Options& o) {
 }  // namespace
 
 Variable bce(const Variable& p, double target, Reduction reduction) {
-  check_input("bce", p);
+  check_floating("bce", p);
   check_probability("bce", target);
   return reduced("bce", bce_elements(p, target), reduction);
 }
@@ -82,7 +78,7 @@ Variable bce(const Variable& p, const Variable& target, Reduction reduction) {
 }
 
 Variable bce_with_logits(const Variable& x, double target, Reduction reduction) {
-  check_input("bce_with_logits", x);
+  check_floating("bce_with_logits", x);
   check_probability("bce_with_logits", target);
   return reduced("bce_with_logits", bce_with_logits_elements(x, target), reduction);
 }
@@ -93,7 +89,7 @@ Variable bce_with_logits(const Variable& x, const Variable& target, Reduction re
 }
 
 Variable mse(const Variable& x, double target, Reduction reduction) {
-  check_input("mse", x);
+  check_floating("mse", x);
   return reduced("mse", square(x - target), reduction);
 }
 
@@ -103,7 +99,7 @@ Variable mse(const Variable& x, const Variable& target, Reduction reduction) {
 }
 
 Variable l1(const Variable& x, double target, Reduction reduction) {
-  check_input("l1", x);
+  check_floating("l1", x);
   return reduced("l1", abs(x - target), reduction);
 }
 
@@ -113,7 +109,7 @@ Variable l1(const Variable& x, const Variable& target, Reduction reduction) {
 }
 
 Variable smooth_l1(const Variable& x, double target, const SmoothL1Options& options) {
-  check_input("smooth_l1", x);
+  check_floating("smooth_l1", x);
   return smooth_l1_of(x - target, options);
 }
 
@@ -123,7 +119,7 @@ Variable smooth_l1(const Variable& x, const Variable& target, const SmoothL1Opti
 }
 
 Variable cross_entropy(const Variable& logits, const Tensor& labels, const CrossEntropyOptions& o) {
-  check_input("cross_entropy", logits);
+  check_floating("cross_entropy", logits);
   check(logits.dim() >= 2 && logits.size(1) > 0, "cross_entropy", "needs logits [N, C, ...], got ", logits.value());
   Shape per_label = logits.shape(), wanted{logits.size(0)};
   per_label[1] = 1;

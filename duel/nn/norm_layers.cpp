@@ -27,14 +27,14 @@ InstanceNorm::InstanceNorm(std::int64_t size, InstanceNormOptions o)
   make_affine(*this, o.affine, {size});
 }
 
-Variable InstanceNorm::operator()(const Variable& x, const Pass& pass) {
+Variable InstanceNorm::operator()(const Variable& x, const Pass& pass, Rectifier r) {
   check(x.defined() && x.dim() >= 2 && x.size(1) == channels, "InstanceNorm", "needs ", channels,
         " channels [N, C, ...]", x.defined() ? cat(", got ", x.value()) : "");
   const bool training = pass.mode == Mode::train;
-  if (!running.kept()) return instance_norm(x, weight, bias, options.eps);
-  if (!training) return normalize_channels(x, running.mean, running.var, weight, bias, options.eps);
+  if (!running.kept()) return instance_norm(x, weight, bias, options.eps, r);
+  if (!training) return normalize_channels(x, running.mean, running.var, weight, bias, options.eps, r);
   BatchMoments means;
-  Variable y = instance_norm(x, weight, bias, options.eps, &means);
+  Variable y = instance_norm(x, weight, bias, options.eps, r, &means);
   running.update(means, StoredVariance::unbiased, options.momentum, pass);
   return y;
 }
@@ -50,7 +50,9 @@ LayerNorm::LayerNorm(const Shape& sizes, LayerNormOptions o) : shape(sizes), opt
   make_affine(*this, o.affine, sizes);
 }
 
-Variable LayerNorm::operator()(const Variable& x) const { return layer_norm(x, shape, weight, bias, options.eps); }
+Variable LayerNorm::operator()(const Variable& x, const Pass&, Rectifier r) const {
+  return layer_norm(x, shape, weight, bias, options.eps, r);
+}
 
 void LayerNorm::visit(Visitor& v) { visit_affine(*this, v); }
 
@@ -60,7 +62,9 @@ GroupNorm::GroupNorm(std::int64_t count, std::int64_t channels, GroupNormOptions
   make_affine(*this, o.affine, {channels});
 }
 
-Variable GroupNorm::operator()(const Variable& x) const { return group_norm(x, groups, weight, bias, options.eps); }
+Variable GroupNorm::operator()(const Variable& x, const Pass&, Rectifier r) const {
+  return group_norm(x, groups, weight, bias, options.eps, r);
+}
 
 void GroupNorm::visit(Visitor& v) { visit_affine(*this, v); }
 

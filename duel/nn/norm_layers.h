@@ -1,4 +1,5 @@
-// Normalisation within a sample: instance, layer, group and pixel norm. Names, shapes and defaults are PyTorch's.
+// Normalisation within a sample: instance, layer, group and pixel norm. Names, shapes and defaults are PyTorch's. With
+// a rectifier, the leaky ReLU that follows is done in the same pass.
 #pragma once
 
 #include "duel/autograd/group_norm.h"
@@ -23,7 +24,7 @@ struct InstanceNorm {
   InstanceNormOptions options;
 
   explicit InstanceNorm(std::int64_t channels, InstanceNormOptions options = {});
-  Variable operator()(const Variable& x, const Pass& pass = {});
+  Variable operator()(const Variable& x, const Pass& pass = {}, Rectifier r = {});
   void visit(Visitor& v);
 };
 using InstanceNorm1d = InstanceNorm;
@@ -42,7 +43,7 @@ struct LayerNorm {
   LayerNormOptions options;
 
   explicit LayerNorm(const Shape& shape, LayerNormOptions options = {});
-  Variable operator()(const Variable& x) const;
+  Variable operator()(const Variable& x, const Pass& pass = {}, Rectifier r = {}) const;
   void visit(Visitor& v);
 };
 
@@ -58,7 +59,7 @@ struct GroupNorm {
   GroupNormOptions options;
 
   GroupNorm(std::int64_t groups, std::int64_t channels, GroupNormOptions options = {});
-  Variable operator()(const Variable& x) const;
+  Variable operator()(const Variable& x, const Pass& pass = {}, Rectifier r = {}) const;
   void visit(Visitor& v);
 };
 

@@ -4,6 +4,7 @@
 
 #include "duel/autograd/norm_parameters.h"
 #include "duel/autograd/pointwise.h"
+#include "duel/autograd/rectified.h"
 #include "duel/autograd/reduce.h"
 #include "duel/autograd/shape_ops.h"
 
@@ -14,9 +15,9 @@ Variable all_reduce_sum(const Variable& x, Replicas& replicas) {
                 [&replicas](const Backward& b) -> Variables { return {all_reduce_sum(b.grad, replicas)}; });
 }
 
-Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, Replicas& replicas,
-                         BatchMoments* moments) {
-  check_affine_input("sync_batch_norm", x, gain, bias, eps);
+Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, Rectifier r,
+                         Replicas& replicas, BatchMoments* moments) {
+  check_affine_input("sync_batch_norm", x, gain, bias, eps, r);
   const std::int64_t channels = x.size(1);
   Shape dims{0};
   for (int i = 2; i < x.dim(); ++i) dims.push_back(i);
@@ -29,7 +30,7 @@ Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable
   const Variable centred = x - over_space(mean, x);
   const Variable var = all_reduce_sum(sum(square(centred), dims), replicas) / count;
   if (moments) *moments = {mean.value(), var.value(), std::llround(count)};
-  return scale_and_shift(centred * over_space(rsqrt(var + eps), x), gain, bias);
+  return rectified(scale_and_shift(centred * over_space(rsqrt(var + eps), x), gain, bias), r);
 }
 
 }  // namespace duel

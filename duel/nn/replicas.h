@@ -24,7 +24,7 @@ Variable all_reduce_sum(const Variable& x, Replicas& replicas);
 /// `batch_norm` with the mean and biased variance of all replicas' batches taken together, as if they were one batch
 /// (PyTorch's SyncBatchNorm). Shares may differ in size, also be empty; `moments`, if given, receives the statistics of
 /// the whole, the same in all replicas. Throws when there is only one element per channel in the whole.
-Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, Replicas& replicas,
-                         BatchMoments* moments = nullptr);
+Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, Rectifier r,
+                         Replicas& replicas, BatchMoments* moments = nullptr);
 
 }  // namespace duel

@@ -1,10 +1,13 @@
-// Sequential: layers one after the other, named by their place: "0.weight", "2.bias".
+// Sequential: layers one after the other, named by their place: "0.weight", "2.bias". A (leaky) ReLU is done by the
+// layer before it, in one pass over memory if that takes a rectifier: a convolution, a normalisation.
 #pragma once
 
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <vector>
 
+#include "duel/autograd/rectified.h"
 #include "duel/nn/module.h"
 
 namespace duel {
@@ -23,14 +26,18 @@ class Layer {
   }
   Layer& operator=(Layer&&) = default;
 
-  Variable operator()(const Variable& x, const Pass& pass) { return held_->forward(x, pass); }
+  /// The rectified result of the layer, which may take the rectifier itself: `layer(x, r)` or `layer(x, pass, r)`.
+  Variable operator()(const Variable& x, const Pass& pass, Rectifier r = {}) { return held_->forward(x, pass, r); }
+  /// What the layer is if it is nothing else.
+  std::optional<Rectifier> rectifier() const { return held_->rectifier(); }
   void visit(Visitor& v) { held_->visit(v); }
 
  private:
   struct Any {
     virtual ~Any() = default;
     virtual std::unique_ptr<Any> copy() const = 0;
-    virtual Variable forward(const Variable& x, const Pass& pass) = 0;
+    virtual Variable forward(const Variable& x, const Pass& pass, Rectifier r) = 0;
+    virtual std::optional<Rectifier> rectifier() const = 0;
     virtual void visit(Visitor& v) = 0;
   };
   template <class L>
@@ -38,11 +45,19 @@ class Layer {
     L layer;
     explicit Held(L l) : layer(std::move(l)) {}
     std::unique_ptr<Any> copy() const override { return std::make_unique<Held>(layer); }
-    Variable forward(const Variable& x, const Pass& pass) override {
-      if constexpr (requires { layer(x, pass); })
-        return layer(x, pass);
+    Variable forward(const Variable& x, const Pass& pass, Rectifier r) override {
+      if constexpr (requires { layer(x, pass, r); })
+        return layer(x, pass, r);
+      else if constexpr (requires { layer(x, r); })
+        return layer(x, r);
+      else if constexpr (requires { layer(x, pass); })
+        return rectified(layer(x, pass), r);
       else
-        return layer(x);
+        return rectified(layer(x), r);
+    }
+    std::optional<Rectifier> rectifier() const override {
+      if constexpr (requires { layer.rectifier(); }) return layer.rectifier();
+      return {};
     }
     void visit(Visitor& v) override {
       if constexpr (requires { layer.visit(v); }) layer.visit(v);
@@ -55,7 +70,11 @@ struct Sequential {
   std::vector<Layer> layers;
 
   Variable operator()(Variable x, const Pass& pass = {}) {
-    for (Layer& layer : layers) x = layer(x, pass);
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      const std::optional<Rectifier> next = i + 1 < layers.size() ? layers[i + 1].rectifier() : std::nullopt;
+      x = layers[i](x, pass, next.value_or(Rectifier()));
+      if (next) ++i;
+    }
     return x;
   }
   void visit(Visitor& v) {

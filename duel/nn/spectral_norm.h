@@ -101,10 +101,18 @@ struct SpectralNorm {
 
   template <class Input>
   requires std::invocable<const L&, const Input&> Variable operator()(const Input& x, const Pass& pass = {}) {
-    L normalized = layer;
-    normalized.weight = state.normalize(layer.weight, pass);
-    return normalized(x);
+    return normalized(pass)(x);
   }
+  template <class Input>
+  requires std::invocable<const L&, const Input&, Rectifier> Variable operator()(const Input& x, const Pass& pass,
+                                                                                 Rectifier r) {
+    return normalized(pass)(x, r);
+  }
+  /// Of a Conv2d: as there.
+  Variable after_upsampling(const Variable& x, const Pass& pass = {}, Rectifier r = {}) {
+    return normalized(pass).after_upsampling(x, r);
+  }
+  Variable before_pooling(const Variable& x, const Pass& pass = {}) { return normalized(pass).before_pooling(x); }
   void visit(Visitor& v) {
     detail::WeightRenamed renamed(v, state.weight_name());
     layer.visit(renamed);
@@ -112,6 +120,11 @@ struct SpectralNorm {
   }
 
  private:
+  L normalized(const Pass& pass) {
+    L copy = layer;
+    copy.weight = state.normalize(layer.weight, pass);
+    return copy;
+  }
   static constexpr int output_dim() {
     if constexpr (requires { L::kOutputDim; }) return L::kOutputDim;
     return 0;

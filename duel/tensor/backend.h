@@ -26,6 +26,18 @@ struct Conv2dGeometry {
   std::int64_t groups = 1;
 };
 
+/// What an operation does to its result on the way to memory: leaky ReLU of this slope, from 0 (ReLU) to 1 (nothing).
+struct Rectifier {
+  double slope = 1;
+  friend bool operator==(const Rectifier&, const Rectifier&) = default;
+};
+
+/// What a convolution does to its result before it leaves the cache: y = rectifier(y + bias).
+struct Epilogue {
+  Tensor bias;  ///< [channels of the result], contiguous, of its dtype; or undefined
+  Rectifier rectifier;
+};
+
 enum class SortOrder : std::uint8_t { ascending, descending };
 
 /// What lies outside a picture: zeros, its nearest pixel, or its mirror image (the border pixel itself not repeated).
@@ -80,10 +92,15 @@ struct Backend {
   void (*matmul)(const Tensor& a, const Tensor& b, const Tensor& y);
 
   // Convolution (cross-correlation, as in PyTorch). x [N, C, H, W], y [N, O, OH, OW], w [O, C / groups, KH, KW]; all
-  // channels-last and of one dtype. Each is linear in both its inputs and a transpose of the other two.
-  void (*conv2d)(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g);
-  void (*conv2d_input_grad)(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g);
+  // channels-last and of one dtype. Without an epilogue each is linear in both its inputs and a transpose of the
+  // others.
+  void (*conv2d)(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, const Epilogue& e);
+  void (*conv2d_input_grad)(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g,
+                            const Epilogue& e);
   void (*conv2d_weight_grad)(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g);
+  /// Back through an epilogue with result y: dx = dy where y is above 0, else slope * dy, and dbias [C] = the sum of dx
+  /// over all but C. y, dy, dx [N, C, H, W], channels-last; dx may be dy. dbias may be undefined.
+  void (*epilogue_grad)(const Tensor& y, const Tensor& dy, Rectifier r, const Tensor& dx, const Tensor& dbias);
 
   // Along dimension d; any strides.
   void (*cumsum)(const Tensor& x, const Tensor& y, int d);
@@ -115,22 +132,23 @@ struct Backend {
   // gain, bias: undefined (1 and 0), or [N, C] of any strides: stride 0 over N makes the ordinary [C] parameters.
   /// The biased mean and variance of each channel over N and S. At least one element per channel.
   void (*channel_moments)(const Tensor& x, const Tensor& mean, const Tensor& var);
-  /// y = (x - mean) * rstd * gain + bias
+  /// y = (x - mean) * rstd * gain + bias, rectified.
   void (*normalize_channels)(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
-                             const Tensor& bias, const Tensor& y);
-  /// dx for the statistics of x itself (rstd = 1 / sqrt(var + eps)), and per sample: dgain[n, c] = sum_s dy * xhat and
-  /// dbias[n, c] = sum_s dy, both row-major [N, C].
+                             const Tensor& bias, Rectifier r, const Tensor& y);
+  /// dx for the statistics of x itself (rstd = 1 / sqrt(var + eps)), and per sample: dgain[n, c] = sum_s g * xhat and
+  /// dbias[n, c] = sum_s g, both row-major [N, C]; g is dy, times the slope where y was not above 0. dx may be dy.
+  /// Where gain and bias are the same for all samples, dgain and dbias may be [1, C]: the sums over all.
   void (*batch_norm_grad)(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
-                          const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+                          const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
   // Group normalisation: the same over the C / G channels of a group and S, for each sample by itself. x, y, dy, dx
   // [N, C, S...] channels-last; mean, var, rstd [N, G], row-major; gain and bias as above.
   /// The biased mean and variance of each group. At least one element in each.
   void (*group_moments)(const Tensor& x, const Tensor& mean, const Tensor& var);
   void (*normalize_groups)(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
-                           const Tensor& bias, const Tensor& y);
+                           const Tensor& bias, Rectifier r, const Tensor& y);
   void (*group_norm_grad)(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
-                          const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+                          const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
   // Over the rows of [R, D], row-major. D is at least 1.
   void (*softmax)(const Tensor& x, const Tensor& y);

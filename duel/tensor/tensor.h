@@ -25,6 +25,8 @@ class Storage {
 
   std::byte* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
+  /// False if the memory is somebody else's.
+  bool is_owned() const { return owned_; }
   Device device() const { return device_; }
   std::uint64_t version() const { return version_; }
   void bump_version() {
@@ -132,8 +134,12 @@ class Tensor {
 
   bool is_row_major() const;
   bool is_channels_last() const;
+  /// The layout for a new tensor beside this one: channels-last if this one is, else row-major.
+  Layout layout() const { return is_channels_last() ? Layout::channels_last : Layout::row_major; }
   /// Dense in some order of dimensions: no gaps, no overlaps.
   bool is_dense() const;
+  /// Whether no other tensor sees this memory: then who has this one may write his result into it.
+  bool is_sole_owner() const { return storage_.use_count() == 1 && storage_->is_owned(); }
   /// This tensor if it already lies so, else a copy.
   Tensor row_major() const;
   Tensor channels_last() const;

@@ -51,7 +51,7 @@ TEST_CASE("a gradient off by one in a hundred thousand is found and reported") {
   }
   const GradcheckResult r = gradcheck(f, inputs({{3}, {3}}));
   for (const GradcheckEntry& e : r.entries)
-    if (e.order == 1) CHECK((e.error > 1e-6) == (e.input != 0));
+    if (e.order == 1) CHECK((e.error > tolerance::kGradcheck[0]) == (e.input != 0));
 }
 
 TEST_CASE("a missing second derivative is found") {
@@ -97,7 +97,8 @@ TEST_CASE("a function with a will of its own is refused") {
 
 TEST_CASE("gradcheck works with recording off outside") {
   const NoGrad no_grad;
-  CHECK(gradcheck([](const Variables& x) { return square(x[0]); }, inputs({{3}})).max_error(2) < 1e-6);
+  CHECK(gradcheck([](const Variables& x) { return square(x[0]); }, inputs({{3}})).max_error(2) <
+        tolerance::kGradcheck[0]);
 }
 
 }  // namespace

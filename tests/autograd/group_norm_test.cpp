@@ -105,7 +105,7 @@ TEST_CASE("channels-last data are normalised where they lie") {
 TEST_CASE("instance_norm's moments are the samples' mean statistics") {
   const Tensor x = Tensor::from<double>({1, 3, 10, 10, 5, 9, 10, 14}, {2, 2, 2});
   BatchMoments moments;
-  instance_norm(x, {}, {}, kEps, &moments);
+  instance_norm(x, {}, {}, kEps, {}, &moments);
   CHECK(moments.count == 2);
   CHECK(moments.mean.to_vector<double>() == std::vector<double>{4.5, 11});
   CHECK(moments.var.to_vector<double>() == std::vector<double>{2.5, 2});

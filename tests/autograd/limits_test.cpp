@@ -87,7 +87,7 @@ TEST_CASE("statistics and indices written after the forward pass are noticed") {
   CHECK_THROWS_AS(grad(y, {norm.weight}), Error);
 
   BatchMoments moments;
-  const Variable gain = Variable::leaf(Tensor::full({1}, 1)), z = sum(batch_norm(x, gain, {}, 1e-5, &moments) * x);
+  const Variable gain = Variable::leaf(Tensor::full({1}, 1)), z = sum(batch_norm(x, gain, {}, 1e-5, {}, &moments) * x);
   moments.mean.fill_(0);
   CHECK_THROWS_AS(grad(z, {gain}), Error);
 

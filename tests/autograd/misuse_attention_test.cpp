@@ -46,6 +46,21 @@ const std::vector<Misuse> kMisuses = {
      [] {
        group_norm(f32({2, 6, 3}), 2, {}, {}, -1);
      }},
+    {"group_norm",
+     {"[0, 1]", "-1"},
+     [] {
+       group_norm(f32({2, 6, 3}), 2, {}, {}, 1e-5, {-1});
+     }},
+    {"instance_norm",
+     {"[0, 1]", "2"},
+     [] {
+       instance_norm(f32({2, 3, 4}), {}, {}, 1e-5, {2});
+     }},
+    {"layer_norm",
+     {"[0, 1]", "2"},
+     [] {
+       layer_norm(f32({2, 3}), {3}, {}, {}, 1e-5, {2});
+     }},
     {"instance_norm",
      {"more than one element", "[2, 3, 1, 1]"},
      [] {
@@ -65,7 +80,7 @@ const std::vector<Misuse> kMisuses = {
      {"no moments", "[0, 3, 4]"},
      [] {
        BatchMoments moments;
-       instance_norm(f32({0, 3, 4}), {}, {}, 1e-5, &moments);
+       instance_norm(f32({0, 3, 4}), {}, {}, 1e-5, {}, &moments);
      }},
     {"adaptive_instance_norm",
      {"float32[3]", "[2, 3, 4]"},

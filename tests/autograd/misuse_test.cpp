@@ -212,6 +212,32 @@ const std::vector<Misuse> kMisuses = {
        conv2d(f32({1, 2, 4, 4}), f32({4, 2, 3, 3}), f32({3}));
      }},
     {"conv2d",
+     {"bias", "float64[4]", "float32"},
+     [] {
+       conv2d(f32({1, 2, 4, 4}), f32({4, 2, 3, 3}), f64({4}));
+     }},
+    {"conv2d",
+     {"rectifier", "1.5"},
+     [] {
+       conv2d(f32({1, 2, 4, 4}), f32({4, 2, 3, 3}), {}, {}, {1.5});
+     }},
+    {"conv2d",
+     {"rectifier", "-0.2"},
+     [] {
+       conv2d(f32({1, 2, 4, 4}), f32({4, 2, 3, 3}), {}, {}, {-0.2});
+     }},
+    {"conv_transpose2d",
+     {"rectifier", "nan"},
+     [] {
+       conv_transpose2d(f32({1, 2, 4, 4}), f32({2, 4, 3, 3}), {}, {}, {0, 0},
+                        {std::numeric_limits<double>::quiet_NaN()});
+     }},
+    {"conv_transpose2d",
+     {"bias", "float32[2]", "4"},
+     [] {
+       conv_transpose2d(f32({1, 2, 4, 4}), f32({2, 4, 3, 3}), f32({2}));
+     }},
+    {"conv2d",
      {"stride"},
      [] {
        conv2d(f32({1, 2, 4, 4}), f32({4, 2, 3, 3}), {}, {.stride = {0, 1}});
@@ -240,6 +266,42 @@ const std::vector<Misuse> kMisuses = {
      {"kernel"},
      [] {
        conv2d(f32({1, 2, 4, 4}), f32({4, 2, 0, 3}));
+     }},
+    {"upsample_conv2d",
+     {"undefined"},
+     [] {
+       upsample_conv2d(Variable(), f32({4, 2, 3, 3}));
+     }},
+    {"upsample_conv2d",
+     {"float32[1, 3, 4, 4]", "float32[4, 2, 3, 3]"},
+     [] {
+       upsample_conv2d(f32({1, 3, 4, 4}), f32({4, 2, 3, 3}));
+     }},
+    {"upsample_conv2d",
+     {"float32[4, 1, 9, 9]", "larger", "float32[1, 1, 3, 3]"},
+     [] {
+       upsample_conv2d(f32({1, 1, 3, 3}), f32({4, 1, 9, 9}), {}, {.padding = {1, 1}});
+     }},
+    {"upsample_conv2d",
+     {"padding"},
+     [] {
+       upsample_conv2d(f32({1, 2, 4, 4}), f32({4, 2, 3, 3}), {},
+                       {.padding = {std::numeric_limits<std::int64_t>::min(), 0}});
+     }},
+    {"conv2d_avg_pool2d",
+     {"kernel", "float32[4, 2, 0, 3]"},
+     [] {
+       conv2d_avg_pool2d(f32({1, 2, 4, 4}), f32({4, 2, 0, 3}));
+     }},
+    {"conv2d_avg_pool2d",
+     {"float32[1, 1, 3, 5]", "less than 2 x 2"},
+     [] {
+       conv2d_avg_pool2d(f32({1, 1, 3, 5}), f32({1, 1, 3, 3}));
+     }},
+    {"conv2d_avg_pool2d",
+     {"4 dimensions", "float64"},
+     [] {
+       conv2d_avg_pool2d(f64({1, 2, 4, 4}), f32({4, 2, 3, 3}));
      }},
     {"conv_transpose2d",
      {"float32[1, 3, 4, 4]", "float32[2, 3, 3, 3]"},
@@ -282,6 +344,16 @@ const std::vector<Misuse> kMisuses = {
      [] {
        batch_norm(f32({4, 3}), {}, f64({3}), 1e-5);
      }},
+    {"batch_norm",
+     {"[0, 1]", "1.5"},
+     [] {
+       batch_norm(f32({4, 3}), {}, {}, 1e-5, {1.5});
+     }},
+    {"batch_norm",
+     {"[0, 1]", "nan"},
+     [] {
+       batch_norm(f32({4, 3}), {}, {}, 1e-5, {std::numeric_limits<double>::quiet_NaN()});
+     }},
     {"normalize_channels",
      {"float32[2]", "float32[4, 3]"},
      [] {
@@ -292,6 +364,12 @@ const std::vector<Misuse> kMisuses = {
      [] {
        const Tensor t = Tensor::zeros({3}, {.dtype = DType::float64});
        normalize_channels(f32({4, 3}), t, t, {}, {}, 1e-5);
+     }},
+    {"normalize_channels",
+     {"[0, 1]", "-0.2"},
+     [] {
+       const Tensor t = Tensor::zeros({3});
+       normalize_channels(f32({4, 3}), t, t, {}, {}, 1e-5, {-0.2});
      }},
     {"dropout",
      {"1"},

@@ -70,7 +70,7 @@ TEST_CASE("the fused first gradient is that of the recorded composite") {
 TEST_CASE("moments are the batch's, with the biased variance") {
   const Tensor x = Tensor::from<double>({1, 10, 3, 10, 5, 10, 7, 14}, {4, 2});
   BatchMoments moments;
-  batch_norm(x, {}, {}, kEps, &moments);
+  batch_norm(x, {}, {}, kEps, {}, &moments);
   CHECK(moments.count == 4);
   CHECK(moments.mean.to_vector<double>() == std::vector<double>{4, 11});
   CHECK(moments.var.to_vector<double>() == std::vector<double>{5, 3});

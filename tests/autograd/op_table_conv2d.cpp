@@ -1,4 +1,4 @@
-// Rows of autograd/conv2d.h and conv1d.h, against the seven loops of the definition.
+// Rows of autograd/conv2d.h, folded_conv2d.h and conv1d.h, against the seven loops of the definition.
 #include "tests/autograd/op_table.h"
 
 namespace duel::testing {
@@ -42,6 +42,17 @@ const std::vector<Conv> kFlatConvs = {
     {"empty", {0, 2, 1, 4}, {3, 2, 1, 3}, {}},
 };
 
+// Those with a rectifier; few results, as each has a kink to stay away from.
+struct RectifiedConv {
+  Conv conv;
+  double slope;
+};
+const std::vector<RectifiedConv> kRectifiedConvs = {
+    {{"relu", {1, 2, 4, 4}, {3, 2, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}}, 0},
+    {{"leaky relu without bias", {1, 2, 3, 2}, {2, 2, 3, 3}, {.stride = {2, 1}, .padding = {1, 1}}}, 0.2},
+    {{"leaky relu", {1, 4, 3, 3}, {4, 2, 2, 2}, {.groups = 2}}, 0.2},
+};
+
 Shape output_shape(const Conv& c) {
   const auto size = [](std::int64_t in, std::int64_t k, std::int64_t s, std::int64_t p, std::int64_t d) {
     return (in + 2 * p - d * (k - 1) - 1) / s + 1;
@@ -75,20 +86,45 @@ std::vector<Input> with_bias(std::vector<Input> inputs, std::size_t number, std:
   return inputs;
 }
 
+Case forward_case(const Conv& c, std::size_t number) {
+  return {c.label, with_bias({{c.x}, {c.weight}}, number, c.weight[0]),
+          [c](const Variables& x) { return conv2d(x[0], x[1], bias_of(x), c.g); },
+          [c](const std::vector<Array>& in) {
+            Array y = Array::zeros(output_shape(c));
+            for_each_product(
+                c, [&](const Shape& x, const Shape& w, const Shape& o) { y.at(o) += in[0].at(x) * in[1].at(w); });
+            add_bias(y, in);
+            return y;
+          }};
+}
+
+Array rectified(Array y, double slope) {
+  for (double& v : y.values) v = v > 0 ? v : slope * v;
+  return y;
+}
+
+// Adds to `cases` those with a rectifier, given how to make one without for a Conv, and the function with it.
+template <class Make, class F>
+std::vector<Case> with_rectified(std::vector<Case> cases, const Make& make, const F& f,
+                                 const std::vector<RectifiedConv>& convs = kRectifiedConvs) {
+  for (const auto& [conv, slope] : convs) {
+    Case c = make(conv, cases.size());
+    if (c.inputs.size() == 3) c.bent_in = {0, 1, 2};  // without bias it is homogeneous, which looks the same
+    c.f = [f, conv, r = Rectifier{slope}](const Variables& x) { return f(x, conv, r); };
+    c.reference = [reference = c.reference, slope](const std::vector<Array>& in) {
+      return rectified(reference(in), slope);
+    };
+    cases.push_back(std::move(c));
+  }
+  return cases;
+}
+
 std::vector<Case> forward_cases() {
   std::vector<Case> cases;
-  for (const Conv& c : kConvs)
-    cases.push_back({c.label, with_bias({{c.x}, {c.weight}}, cases.size(), c.weight[0]),
-                     [c](const Variables& x) { return conv2d(x[0], x[1], bias_of(x), c.g); },
-                     [c](const std::vector<Array>& in) {
-                       Array y = Array::zeros(output_shape(c));
-                       for_each_product(c, [&](const Shape& x, const Shape& w, const Shape& o) {
-                         y.at(o) += in[0].at(x) * in[1].at(w);
-                       });
-                       add_bias(y, in);
-                       return y;
-                     }});
-  return cases;
+  for (const Conv& c : kConvs) cases.push_back(forward_case(c, cases.size()));
+  return with_rectified(std::move(cases), forward_case, [](const Variables& x, const Conv& c, Rectifier r) {
+    return conv2d(x[0], x[1], bias_of(x), c.g, r);
+  });
 }
 
 Array transposed(const Conv& c, const std::vector<Array>& in) {
@@ -97,18 +133,22 @@ Array transposed(const Conv& c, const std::vector<Array>& in) {
   return dx;
 }
 
+Case transposed_case(const Conv& c, std::size_t number) {
+  return {c.label, with_bias({{output_shape(c)}, {c.weight}}, number, c.x[1]),
+          [c](const Variables& x) { return conv_transpose2d(x[0], x[1], bias_of(x), c.g, c.output_padding); },
+          [c](const std::vector<Array>& in) {
+            Array y = transposed(c, in);
+            add_bias(y, in);
+            return y;
+          }};
+}
+
 std::vector<Case> transposed_cases() {
   std::vector<Case> cases;
-  for (const Conv& c : kConvs)
-    cases.push_back(
-        {c.label, with_bias({{output_shape(c)}, {c.weight}}, cases.size(), c.x[1]),
-         [c](const Variables& x) { return conv_transpose2d(x[0], x[1], bias_of(x), c.g, c.output_padding); },
-         [c](const std::vector<Array>& in) {
-           Array y = transposed(c, in);
-           add_bias(y, in);
-           return y;
-         }});
-  return cases;
+  for (const Conv& c : kConvs) cases.push_back(transposed_case(c, cases.size()));
+  return with_rectified(std::move(cases), transposed_case, [](const Variables& x, const Conv& c, Rectifier r) {
+    return conv_transpose2d(x[0], x[1], bias_of(x), c.g, c.output_padding, r);
+  });
 }
 
 std::vector<Case> input_grad_cases() {
@@ -178,13 +218,83 @@ std::vector<Case> flat_transposed_cases() {
   return cases;
 }
 
+// With half of x's height and width, upsample_conv2d; of x itself, conv2d_avg_pool2d.
+const std::vector<Conv> kFoldedConvs = {
+    {"3 x 3", {2, 3, 8, 6}, {4, 3, 3, 3}, {.padding = {1, 1}}},
+    {"unpadded", {1, 2, 6, 8}, {3, 2, 3, 3}, {}},
+    {"uneven", {2, 1, 6, 10}, {2, 1, 5, 2}, {.padding = {3, 1}}},
+    {"one pixel", {1, 2, 2, 2}, {2, 2, 3, 3}, {.padding = {1, 1}}},
+    {"one channel", {1, 1, 4, 6}, {1, 1, 3, 3}, {.padding = {2, 2}}},
+    {"1 x 1", {2, 3, 4, 6}, {2, 3, 1, 1}, {}},
+    {"padded 1 x 1", {1, 2, 4, 4}, {2, 2, 1, 1}, {.padding = {1, 1}}},
+    {"far padding", {1, 1, 4, 2}, {2, 1, 2, 3}, {.padding = {3, 3}}},
+    {"strided", {2, 2, 8, 6}, {3, 2, 3, 3}, {.stride = {2, 1}, .padding = {1, 1}}},
+    {"dilated", {1, 2, 8, 8}, {2, 2, 3, 2}, {.padding = {1, 1}, .dilation = {2, 1}}},
+    {"groups", {1, 4, 4, 6}, {6, 2, 3, 3}, {.padding = {1, 1}, .groups = 2}},
+    {"wide", {1, 16, 6, 6}, {17, 16, 3, 3}, {.padding = {1, 1}}},
+    {"no pictures", {0, 2, 4, 4}, {3, 2, 3, 3}, {.padding = {1, 1}}},
+};
+// Whose last row or column no window has.
+const std::vector<Conv> kOddConvs = {
+    {"odd", {2, 3, 7, 5}, {4, 3, 3, 3}, {.padding = {1, 1}}},
+    {"odd unpadded", {1, 2, 7, 6}, {3, 2, 3, 2}, {}},
+    {"odd 1 x 1", {1, 2, 5, 3}, {2, 2, 1, 1}, {}},
+};
+
+Shape halved(const Shape& s) { return {s[0], s[1], s[2] / 2, s[3] / 2}; }
+
+Case upsample_case(const Conv& c, std::size_t number) {
+  return {c.label, with_bias({{halved(c.x)}, {c.weight}}, number, c.weight[0]),
+          [c](const Variables& x) { return upsample_conv2d(x[0], x[1], bias_of(x), c.g); },
+          [c](const std::vector<Array>& in) {
+            Array y = Array::zeros(output_shape(c));
+            for_each_product(c, [&](const Shape& x, const Shape& w, const Shape& o) {
+              y.at(o) += in[0].at(halved(x)) * in[1].at(w);
+            });
+            add_bias(y, in);
+            return y;
+          }};
+}
+
+std::vector<Case> upsample_cases() {
+  std::vector<Case> cases;
+  for (const Conv& c : kFoldedConvs) cases.push_back(upsample_case(c, cases.size()));
+  return with_rectified(
+      std::move(cases), upsample_case,
+      [](const Variables& x, const Conv& c, Rectifier r) { return upsample_conv2d(x[0], x[1], bias_of(x), c.g, r); },
+      {{{"relu", {1, 2, 4, 4}, {2, 2, 3, 3}, {.padding = {1, 1}}}, 0},
+       {{"leaky relu", {2, 2, 2, 4}, {1, 2, 1, 1}, {}}, 0.2},
+       {{"leaky relu with groups", {1, 2, 2, 4}, {2, 1, 3, 3}, {.padding = {1, 1}, .groups = 2}}, 0.2}});
+}
+
+std::vector<Case> pooled_cases() {
+  std::vector<Conv> convs = kFoldedConvs;
+  convs.insert(convs.end(), kOddConvs.begin(), kOddConvs.end());
+  std::vector<Case> cases;
+  for (const Conv& c : convs)
+    cases.push_back({c.label, with_bias({{c.x}, {c.weight}}, cases.size(), c.weight[0]),
+                     [c](const Variables& x) { return conv2d_avg_pool2d(x[0], x[1], bias_of(x), c.g); },
+                     [c](const std::vector<Array>& in) {
+                       Array y = Array::zeros(halved(output_shape(c)));
+                       for_each_product(c, [&](const Shape& x, const Shape& w, const Shape& o) {
+                         if (o[2] / 2 < y.shape[2] && o[3] / 2 < y.shape[3])
+                           y.at(halved(o)) += in[0].at(x) * in[1].at(w) / 4;
+                       });
+                       add_bias(y, in);
+                       return y;
+                     }});
+  return cases;
+}
+
 }  // namespace
 
 std::vector<Row> conv2d_rows() {
-  return {{"conv2d", Recipe::linear, {"conv2d"}, {0, 1, 2}, forward_cases(), kAnyOrder, 3},
+  return {{"conv2d", Recipe::linear, {"conv2d", "epilogue_grad"}, {0, 1, 2}, forward_cases(), kAnyOrder, 3},
           {"conv_transpose2d", Recipe::linear, {}, {0, 1, 2}, transposed_cases(), kAnyOrder, 3},
           {"conv2d_input_grad", Recipe::linear, {"conv2d_input_grad"}, {0, 1}, input_grad_cases(), kAnyOrder, 3},
           {"conv2d_weight_grad", Recipe::linear, {"conv2d_weight_grad"}, {0, 1}, weight_grad_cases(), kAnyOrder, 3},
+          {"upsample_conv2d", Recipe::linear, {}, {0, 1, 2}, upsample_cases(), kAnyOrder, 3},
+          {"conv2d_avg_pool2d", Recipe::linear, {}, {0, 1, 2}, pooled_cases(), kAnyOrder, 3},
           {"conv1d", Recipe::linear, {}, {0, 1, 2}, flat_cases(), kAnyOrder, 3},
           {"conv_transpose1d", Recipe::linear, {}, {0, 1, 2}, flat_transposed_cases(), kAnyOrder, 3}};
 }

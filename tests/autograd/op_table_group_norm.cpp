@@ -1,25 +1,12 @@
 // Rows of autograd/group_norm.h.
 #include <cmath>
 
-#include "tests/autograd/op_table.h"
+#include "tests/autograd/op_table_affine.h"
 
 namespace duel::testing {
 namespace {
 
 constexpr double kEps = 1e-2;  // large enough to matter
-
-enum class Affine : std::uint8_t { none, gain, both, conditional };  // conditional: [N, C]
-
-std::vector<Input> inputs_of(const Shape& x, Affine affine) {
-  const Shape parameter = affine == Affine::conditional ? Shape{x[0], x[1]} : Shape{x[1]};
-  std::vector<Input> inputs{{x}};
-  if (affine != Affine::none) inputs.push_back({parameter, {.low = 0.5, .high = 1.5}});
-  if (affine != Affine::none && affine != Affine::gain) inputs.push_back({parameter});
-  return inputs;
-}
-
-Variable gain_of(const Variables& x) { return x.size() > 1 ? x[1] : Variable(); }
-Variable bias_of(const Variables& x) { return x.size() > 2 ? x[2] : Variable(); }
 
 // (x - mean) / sqrt(var + eps), where elements belong together to which `group` gives the same number, below `groups`.
 Array standardized(const Array& x, std::int64_t groups, const std::function<std::int64_t(const Shape&)>& group) {
@@ -34,8 +21,8 @@ Array standardized(const Array& x, std::int64_t groups, const std::function<std:
   return y;
 }
 
-Reference group_reference(std::int64_t groups) {
-  return [groups](const std::vector<Array>& in) {
+Reference group_reference(std::int64_t groups, Rectifier r) {
+  return [groups, r](const std::vector<Array>& in) {
     const std::int64_t width = in[0].shape[1] / groups;
     Array y =
         standardized(in[0], in[0].shape[0] * groups, [&](const Shape& i) { return i[0] * groups + i[1] / width; });
@@ -44,12 +31,12 @@ Reference group_reference(std::int64_t groups) {
       if (in.size() > 1) y.at(i) *= parameter(in[1]);
       if (in.size() > 2) y.at(i) += parameter(in[2]);
     });
-    return y;
+    return rectified(y, r);
   };
 }
 
 // Channels of [N, C, S...] as [N, groups, C / groups * S].
-Variable group_norm_composite(const Variables& in, std::int64_t groups) {
+Variable group_norm_composite(const Variables& in, std::int64_t groups, Rectifier r) {
   const Variable& x = in[0];
   std::int64_t together = x.size(1) / groups;
   for (int i = 2; i < x.dim(); ++i) together *= x.size(i);
@@ -63,31 +50,41 @@ Variable group_norm_composite(const Variables& in, std::int64_t groups) {
     return reshape(p, shape);
   };
   if (in.size() > 1) y = y * over_space(in[1]);
-  return in.size() > 2 ? y + over_space(in[2]) : y;
+  if (in.size() > 2) y = y + over_space(in[2]);
+  return rectified_composite(y, r);
 }
 
-Case group_norm_case(const char* label, const Shape& x, std::int64_t groups, Affine affine) {
-  return {label, inputs_of(x, affine),
-          [groups](const Variables& in) { return group_norm(in[0], groups, gain_of(in), bias_of(in), kEps); },
-          group_reference(groups), [groups](const Variables& in) { return group_norm_composite(in, groups); }};
+Case group_norm_case(const char* label, const Shape& x, std::int64_t groups, Affine affine, Rectifier r = {}) {
+  return {label,
+          inputs_of(x, affine),
+          [groups, r](const Variables& in) { return group_norm(in[0], groups, gain_of(in), bias_of(in), kEps, r); },
+          group_reference(groups, r),
+          [groups, r](const Variables& in) { return group_norm_composite(in, groups, r); },
+          bent_by(r)};
 }
 
-Case instance_norm_case(const char* label, const Shape& x, Affine affine) {
+Case instance_norm_case(const char* label, const Shape& x, Affine affine, Rectifier r = {}) {
   const std::int64_t channels = x[1];
-  return {label, inputs_of(x, affine),
-          [](const Variables& in) { return instance_norm(in[0], gain_of(in), bias_of(in), kEps); },
-          group_reference(channels), [channels](const Variables& in) { return group_norm_composite(in, channels); }};
+  return {label,
+          inputs_of(x, affine),
+          [r](const Variables& in) { return instance_norm(in[0], gain_of(in), bias_of(in), kEps, r); },
+          group_reference(channels, r),
+          [channels, r](const Variables& in) { return group_norm_composite(in, channels, r); },
+          bent_by(r)};
 }
 
-Case adaptive_case(const char* label, const Shape& x) {
+Case adaptive_case(const char* label, const Shape& x, Rectifier r = {}) {
   const std::int64_t channels = x[1];
-  return {label, inputs_of(x, Affine::conditional),
-          [](const Variables& in) { return adaptive_instance_norm(in[0], in[1], in[2], kEps); },
-          group_reference(channels), [channels](const Variables& in) { return group_norm_composite(in, channels); }};
+  return {label,
+          inputs_of(x, Affine::conditional),
+          [r](const Variables& in) { return adaptive_instance_norm(in[0], in[1], in[2], kEps, r); },
+          group_reference(channels, r),
+          [channels, r](const Variables& in) { return group_norm_composite(in, channels, r); },
+          bent_by(r)};
 }
 
 // Over the last `dims` dimensions, with as many of gain and bias as there are inputs.
-Case layer_norm_case(const char* label, const Shape& x, int dims, std::size_t parameters) {
+Case layer_norm_case(const char* label, const Shape& x, int dims, std::size_t parameters, Rectifier r = {}) {
   const int kept = x.dim() - dims;
   Shape normalized, over;
   std::int64_t rows = 1;
@@ -102,26 +99,30 @@ Case layer_norm_case(const char* label, const Shape& x, int dims, std::size_t pa
   std::vector<Input> inputs{{x}};
   if (parameters > 0) inputs.push_back({normalized, {.low = 0.5, .high = 1.5}});
   if (parameters > 1) inputs.push_back({normalized});
-  return {label, inputs,
-          [normalized](const Variables& in) { return layer_norm(in[0], normalized, gain_of(in), bias_of(in), kEps); },
-          [rows, kept](const std::vector<Array>& in) {
-            Array y = standardized(in[0], rows, [&](const Shape& i) {
-              std::int64_t row = 0;
-              for (int d = 0; d < kept; ++d) row = row * in[0].shape[d] + i[d];
-              return row;
-            });
-            for_each_index(y.shape, [&](const Shape& i) {
-              if (in.size() > 1) y.at(i) *= in[1].at(i);
-              if (in.size() > 2) y.at(i) += in[2].at(i);
-            });
-            return y;
-          },
-          [over](const Variables& in) {
-            const Variable centred = in[0] - mean(in[0], over, KeepDims::yes);
-            Variable y = centred / sqrt(mean(square(centred), over, KeepDims::yes) + kEps);
-            if (in.size() > 1) y = y * in[1];
-            return in.size() > 2 ? y + in[2] : y;
-          }};
+  return {
+      label,
+      inputs,
+      [normalized, r](const Variables& in) { return layer_norm(in[0], normalized, gain_of(in), bias_of(in), kEps, r); },
+      [rows, kept, r](const std::vector<Array>& in) {
+        Array y = standardized(in[0], rows, [&](const Shape& i) {
+          std::int64_t row = 0;
+          for (int d = 0; d < kept; ++d) row = row * in[0].shape[d] + i[d];
+          return row;
+        });
+        for_each_index(y.shape, [&](const Shape& i) {
+          if (in.size() > 1) y.at(i) *= in[1].at(i);
+          if (in.size() > 2) y.at(i) += in[2].at(i);
+        });
+        return rectified(y, r);
+      },
+      [over, r](const Variables& in) {
+        const Variable centred = in[0] - mean(in[0], over, KeepDims::yes);
+        Variable y = centred / sqrt(mean(square(centred), over, KeepDims::yes) + kEps);
+        if (in.size() > 1) y = y * in[1];
+        if (in.size() > 2) y = y + in[2];
+        return rectified_composite(y, r);
+      },
+      bent_by(r)};
 }
 
 Case pixel_norm_case(const char* label, const Shape& x) {
@@ -155,7 +156,9 @@ std::vector<Row> group_norm_rows() {
                      group_norm_case("one channel", {2, 1, 3, 2}, 1, Affine::both),
                      group_norm_case("sequence", {2, 6, 5}, 2, Affine::both),
                      group_norm_case("volume", {2, 2, 2, 3, 2}, 1, Affine::both),
-                     group_norm_case("empty", {0, 4, 3, 2}, 2, Affine::both)}},
+                     group_norm_case("empty", {0, 4, 3, 2}, 2, Affine::both),
+                     group_norm_case("relu", {2, 4, 3, 1}, 2, Affine::both, {0}),
+                     group_norm_case("leaky relu, conditional", {3, 4, 2, 1}, 2, Affine::conditional, {0.2})}},
           {.name = "instance_norm",
            .recipe = Recipe::fused,
            .kernels = {},
@@ -167,14 +170,16 @@ std::vector<Row> group_norm_rows() {
                      instance_norm_case("batch 1", {1, 3, 5, 2}, Affine::both),
                      instance_norm_case("one channel", {2, 1, 3, 2}, Affine::both),
                      instance_norm_case("sequence", {2, 3, 5}, Affine::both),
-                     instance_norm_case("empty", {0, 3, 2, 2}, Affine::both)},
+                     instance_norm_case("empty", {0, 3, 2, 2}, Affine::both),
+                     instance_norm_case("relu, plain", {2, 2, 3, 2}, Affine::none, {0}),
+                     instance_norm_case("leaky relu", {2, 3, 2, 2}, Affine::both, {0.2})},
            .checked_order = 3},
           {.name = "adaptive_instance_norm",
            .recipe = Recipe::fused,
            .kernels = {},
            .linear_in = {1, 2},
            .cases = {adaptive_case("image", {2, 3, 2, 4}), adaptive_case("batch 1", {1, 2, 3, 1}),
-                     adaptive_case("one channel", {3, 1, 2, 2})}},
+                     adaptive_case("one channel", {3, 1, 2, 2}), adaptive_case("relu", {2, 2, 2, 2}, {0})}},
           {.name = "layer_norm",
            .recipe = Recipe::fused,
            .kernels = {},
@@ -184,7 +189,9 @@ std::vector<Row> group_norm_rows() {
                      layer_norm_case("last", {2, 3, 7}, 1, 2), layer_norm_case("last, plain", {5, 3}, 1, 0),
                      layer_norm_case("last, gain", {3, 5}, 1, 1), layer_norm_case("all", {3, 5}, 2, 2),
                      layer_norm_case("vector", {7}, 1, 2), layer_norm_case("one", {3, 1}, 1, 2),
-                     layer_norm_case("empty", {0, 3, 2, 2}, 3, 2)},
+                     layer_norm_case("empty", {0, 3, 2, 2}, 3, 2), layer_norm_case("relu", {3, 2, 2, 2}, 3, 2, {0}),
+                     layer_norm_case("leaky relu, plain", {3, 2, 1, 3}, 3, 0, {0.2}),
+                     layer_norm_case("last, leaky relu", {3, 5}, 1, 2, {0.2})},
            .checked_order = 3},
           {.name = "pixel_norm",
            .recipe = Recipe::pointwise,

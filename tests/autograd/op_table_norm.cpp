@@ -1,25 +1,12 @@
 // Rows of autograd/norm.h and dropout.h.
 #include <cmath>
 
-#include "tests/autograd/op_table.h"
+#include "tests/autograd/op_table_affine.h"
 
 namespace duel::testing {
 namespace {
 
 constexpr double kEps = 1e-2;  // large enough to matter
-
-enum class Affine : std::uint8_t { none, gain, both, conditional };  // conditional: [N, C]
-
-std::vector<Input> norm_inputs(const Shape& x, Affine affine) {
-  const Shape parameter = affine == Affine::conditional ? Shape{x[0], x[1]} : Shape{x[1]};
-  std::vector<Input> inputs{{x}};
-  if (affine != Affine::none) inputs.push_back({parameter, {.low = 0.5, .high = 1.5}});
-  if (affine != Affine::none && affine != Affine::gain) inputs.push_back({parameter});
-  return inputs;
-}
-
-Variable gain_of(const Variables& x) { return x.size() > 1 ? x[1] : Variable(); }
-Variable bias_of(const Variables& x) { return x.size() > 2 ? x[2] : Variable(); }
 
 // (x - mean) / sqrt(var + eps) * gain + bias, element by element.
 Array normalized(const std::vector<Array>& in, const std::vector<double>& mean, const std::vector<double>& var) {
@@ -65,25 +52,31 @@ Variable batch_norm_composite(const Variables& in) {
   return in.size() > 2 ? y + over_channels(in[2], x) : y;
 }
 
-Case batch_norm_case(const char* label, const Shape& x, Affine affine) {
-  return {label, norm_inputs(x, affine),
-          [](const Variables& in) { return batch_norm(in[0], gain_of(in), bias_of(in), kEps); }, batch_normalized,
-          batch_norm_composite};
+Case batch_norm_case(const char* label, const Shape& x, Affine affine, Rectifier r = {}) {
+  return {label,
+          inputs_of(x, affine),
+          [r](const Variables& in) { return batch_norm(in[0], gain_of(in), bias_of(in), kEps, r); },
+          [r](const std::vector<Array>& in) { return rectified(batch_normalized(in), r); },
+          [r](const Variables& in) { return rectified_composite(batch_norm_composite(in), r); },
+          bent_by(r)};
 }
 
-Case normalize_case(const char* label, const Shape& x, Affine affine) {
+Case normalize_case(const char* label, const Shape& x, Affine affine, Rectifier r = {}) {
   std::vector<double> mean, var;
   for (std::int64_t c = 0; c < x[1]; ++c) {
     mean.push_back(0.3 * static_cast<double>(c) - 0.2);
     var.push_back(0.5 + 0.25 * static_cast<double>(c));
   }
-  return {label, norm_inputs(x, affine),
-          [mean, var, shape = Shape{x[1]}](const Variables& in) {
+  return {label,
+          inputs_of(x, affine),
+          [mean, var, shape = Shape{x[1]}, r](const Variables& in) {
             const DType dtype = in[0].dtype();
             return normalize_channels(in[0], Tensor::from(mean, shape).to(dtype), Tensor::from(var, shape).to(dtype),
-                                      gain_of(in), bias_of(in), kEps);
+                                      gain_of(in), bias_of(in), kEps, r);
           },
-          [mean, var](const std::vector<Array>& in) { return normalized(in, mean, var); }};
+          [mean, var, r](const std::vector<Array>& in) { return rectified(normalized(in, mean, var), r); },
+          {},
+          bent_by(r)};
 }
 
 constexpr double kDrop = 0.3;
@@ -119,7 +112,9 @@ std::vector<Row> norm_rows() {
         batch_norm_case("conditional matrix", {5, 2}, Affine::conditional),
         batch_norm_case("batch 1", {1, 2, 3, 5}, Affine::both),
         batch_norm_case("one channel", {2, 1, 3, 2}, Affine::both),
-        batch_norm_case("sequence", {2, 3, 5}, Affine::both)}},
+        batch_norm_case("sequence", {2, 3, 5}, Affine::both), batch_norm_case("relu", {3, 2, 2, 2}, Affine::both, {0}),
+        batch_norm_case("leaky relu, conditional", {3, 2, 2, 2}, Affine::conditional, {0.2}),
+        batch_norm_case("leaky relu, plain", {5, 3}, Affine::none, {0.25})}},
       {"normalize_channels",
        Recipe::linear,
        {"normalize_channels"},
@@ -127,7 +122,8 @@ std::vector<Row> norm_rows() {
        {normalize_case("image", {2, 3, 2, 4}, Affine::both), normalize_case("matrix", {5, 3}, Affine::both),
         normalize_case("plain", {3, 2, 3, 1}, Affine::none), normalize_case("gain", {1, 2, 2, 2}, Affine::gain),
         normalize_case("conditional", {3, 2, 2, 3}, Affine::conditional), normalize_case("one", {1, 1}, Affine::both),
-        normalize_case("empty", {0, 3, 2, 2}, Affine::both)}},
+        normalize_case("empty", {0, 3, 2, 2}, Affine::both), normalize_case("relu", {2, 3, 2, 2}, Affine::both, {0}),
+        normalize_case("leaky relu, conditional", {2, 2, 2, 2}, Affine::conditional, {0.2})}},
       {"dropout",
        Recipe::linear,
        {"unary/below"},

@@ -107,7 +107,7 @@ TEST_CASE("gradients of linear operations are their transposes") {
     const Tensor y = cotangent_of(c);
     for (int k : row.linear_in) {
       const auto i = static_cast<std::size_t>(k);
-      if (i >= inputs.size()) continue;
+      if (i >= inputs.size() || std::ranges::find(c.bent_in, k) != c.bent_in.end()) continue;
       CAPTURE(i);
       std::vector<Tensor> at_zero = inputs;
       at_zero[i] = Tensor::zeros_like(inputs[i]);

@@ -47,12 +47,12 @@ TEST_CASE("norms of numbers that are tiny, or large") {
 
 TEST_CASE("variance keeps its digits where the mean is large, and is 0 with gradient 0 for constants") {
   const Variable x = leaf({1e8 + 1, 1e8 + 2, 1e8 + 3, 1e8 + 4});
-  CHECK(var(x, {0}).item() == doctest::Approx(5.0 / 3).epsilon(1e-12));
-  CHECK(var(x, {0}, {.correction = 0}).item() == doctest::Approx(1.25).epsilon(1e-12));
-  CHECK(stddev(x, {0}).item() == doctest::Approx(std::sqrt(5.0 / 3)).epsilon(1e-12));
+  CHECK(var(x, {0}).item() == doctest::Approx(5.0 / 3).epsilon(tolerance::kClosedForm));
+  CHECK(var(x, {0}, {.correction = 0}).item() == doctest::Approx(1.25).epsilon(tolerance::kClosedForm));
+  CHECK(stddev(x, {0}).item() == doctest::Approx(std::sqrt(5.0 / 3)).epsilon(tolerance::kClosedForm));
   const Variable constant = leaf({0.1, 0.1, 0.1});
   for (const Variable& y : {var(constant, {0}), stddev(constant, {0})}) {
-    CHECK(std::fabs(y.item()) <= 1e-16);
+    CHECK(std::fabs(y.item()) <= tolerance::kBelowOne);
     for (double g : doubles(grad(y, {constant})[0].value())) CHECK(std::isfinite(g));
   }
   const Variable exact = leaf({0.25, 0.25});
@@ -69,7 +69,7 @@ TEST_CASE("amin: ties share the gradient evenly, NaN wins") {
 TEST_CASE("cumsum: running sums accumulate in double") {
   constexpr std::int64_t n = 100000;
   const Tensor y = cumsum(Tensor::full({n}, 0.1), 0).value();
-  CHECK(y.slice(0, n - 1, n).reshape({}).item() == doctest::Approx(10000).epsilon(1e-7));
+  CHECK(y.slice(0, n - 1, n).reshape({}).item() == doctest::Approx(10000).epsilon(tolerance::kSumSingle));
   const Variable x = leaf({1, 2, 3});
   CHECK(doubles(grad(sum(cumsum(x, 0)), {x})[0].value()) == Values{3, 2, 1});
 }

@@ -36,7 +36,8 @@ std::set<std::string> found(const std::string& text, const std::string& pattern)
 // Headers of autograd/ that declare no operations.
 const std::set<std::string> kMachinery = {"variable.h",        "check_picture.h",     "grad.h",           "fused.h",
                                           "gradcheck.h",       "pointwise_kernels.h", "print_graph.h",    "ops.h",
-                                          "norm_parameters.h", "call_stack.h",        "detect_anomaly.h", "observer.h"};
+                                          "norm_parameters.h", "call_stack.h",        "detect_anomaly.h", "observer.h",
+                                          "rectified.h",       "check_floating.h"};
 
 std::set<std::string> operation_headers() {
   std::set<std::string> headers;

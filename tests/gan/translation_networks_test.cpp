@@ -156,7 +156,7 @@ TEST_CASE("translation networks: initialisations") {
   CHECK(deviation(first_block({.kind = kaiming}).at(conv)) == doctest::Approx(std::sqrt(2.0 / (64 * 9))).epsilon(0.02));
   const Variable rows = reshape(first_block({.kind = orthogonal, .gain = 0.5}).at(conv), {64, 64 * 9});
   const Tensor gram = matmul(rows, transpose(rows, 0, 1)).value();
-  CHECK(deviation(gram) == doctest::Approx(0.25 / 8).epsilon(1e-4));  // 1/4 times the identity
+  CHECK(deviation(gram) == doctest::Approx(0.25 / 8).epsilon(tolerance::kSingle));  // 1/4 times the identity
   const StateDict s = first_block({});
   CHECK(deviation(s.at("model.10.conv_block.2.weight"), 1) == doctest::Approx(0.02).epsilon(0.3));
   CHECK(deviation(s.at("model.10.conv_block.2.bias")) == 0);

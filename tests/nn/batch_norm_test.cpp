@@ -18,7 +18,7 @@ Tensor batch(std::uint64_t seed) { return (3 * Variable(numbers({2, 3, 2, 2}, se
 // What batch_norm sees of a batch.
 BatchMoments moments_of(const Tensor& x) {
   BatchMoments m;
-  batch_norm(x, {}, {}, 0, &m);
+  batch_norm(x, {}, {}, 0, {}, &m);
   return m;
 }
 
@@ -159,4 +159,25 @@ TEST_CASE("running statistics refuse a momentum outside [0, 1], and are then as 
   CHECK(error_of([&] { norm(batch(1)); }).find("must lie in [0, 1]") != std::string::npos);
   CHECK(norm.running.num_batches_tracked.item() == 0);
   CHECK(difference(norm.running.mean, Tensor::zeros({3})) == 0);
+}
+
+TEST_CASE("norms: a rectifier is the leaky ReLU after them") {
+  Rng rng(8);
+  const Variable x = rng.normal({4, 6, 3, 5}), y = rng.normal({4, 7});
+  const Tensor labels = Tensor::from<std::int64_t>({2, 0, 1, 2}, {4});
+  const auto check = [](auto norm, const auto&... inputs) {
+    auto other = clone(norm);
+    for (const Mode mode : {Mode::train, Mode::eval})
+      CHECK(difference(norm(inputs..., {.mode = mode}, {0.2}).value(),
+                       leaky_relu(other(inputs..., {.mode = mode}), 0.2).value()) <= tolerance::kSingle);
+  };
+  check(BatchNorm(6), x);
+  check(BatchNorm(6, {.affine = Affine::no, .track_running = TrackRunning::no}), x);
+  check(ConditionalBatchNorm2d(rng, 6, 3), x, labels);
+  check(LinearConditionalBatchNorm2d(rng, 6, 7), x, y);
+  check(InstanceNorm(6), x);
+  check(InstanceNorm(6, {.affine = Affine::yes, .track_running = TrackRunning::yes}), x);
+  check(GroupNorm(3, 6), x);
+  check(LayerNorm({6, 3, 5}), x);
+  check(LayerNorm({5}), x);
 }

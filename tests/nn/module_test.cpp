@@ -152,7 +152,7 @@ TEST_CASE("flatten_parameters: one buffer, in order, on 64-byte boundaries; valu
   double padding = 0;  // is zero, so that sums and norms over the buffer are those of the parameters
   for (double v : doubles(flat)) padding += v * v;
   for (const Variable& p : now) padding -= inner_product(p.value(), p.value());
-  CHECK(std::abs(padding) < 1e-9);
+  CHECK(std::abs(padding) < tolerance::kReference);
 
   CHECK(address(flatten_parameters(n)) == address(flat));  // again: the same
   CHECK(address(n.head.weight.value()) == address(now[3].value()));

@@ -139,6 +139,6 @@ TEST_CASE("synchronised batch norm refuses what the plain one does") {
   CHECK(norm.running.num_batches_tracked.item() == 0);
   CHECK(error_of([&] { norm(Tensor::zeros({2, 4}), pass); }).starts_with("sync_batch_norm: "));
   CHECK_FALSE(error_of([&] { norm(Variable(), pass); }).empty());
-  CHECK_FALSE(error_of([&] { sync_batch_norm(Tensor::zeros({2, 3}), {}, {}, -1, replicas); }).empty());
+  CHECK_FALSE(error_of([&] { sync_batch_norm(Tensor::zeros({2, 3}), {}, {}, -1, {}, replicas); }).empty());
   CHECK(error_of([&] { all_reduce_sum(Variable(), replicas); }).starts_with("all_reduce_sum: "));
 }

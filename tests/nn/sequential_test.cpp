@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "duel/autograd/print_graph.h"
 #include "duel/nn/layers.h"
 #include "tests/golden/nn.h"
 
@@ -17,6 +18,32 @@ TEST_CASE("sequential applies its layers in order and names them by their place"
   CHECK(difference(net(x).value(), second(tanh(first(x))).value()) == 0);
   CHECK(parameter_names(net) == std::vector<std::string>{"0.weight", "0.bias", "2.weight", "2.bias"});
   CHECK(count_parameters(net) == 3 * 4 + 4 + 4 * 2 + 2);
+}
+
+TEST_CASE("a layer does the rectifier after it, and names stay as they are") {
+  Rng rng(6);
+  Conv2d conv(rng, 3, 4, {.padding = 1});
+  BatchNorm2d norm(4);
+  ConvTranspose2d up(rng, 4, 2, {.kernel = 4, .stride = 2, .padding = 1});
+  SpectralNorm last(rng, Conv2d(rng, 2, 2));
+  Sequential net{{conv, LeakyReLU{0.2}, norm, ReLU{}, up, LeakyReLU{0.1}, Dropout2d{0}, ReLU{}, last, ReLU{}}};
+  CHECK(parameter_names(net) == std::vector<std::string>{"0.weight", "0.bias", "2.weight", "2.bias", "4.weight",
+                                                         "4.bias", "8.weight_orig", "8.bias"});
+  const Variable x = Variable::leaf(rng.normal({2, 3, 6, 6}));
+  const Pass eval{.mode = Mode::eval};
+  const Variable a = leaky_relu(conv(x), 0.2), b = leaky_relu(up(relu(norm(a, eval))), 0.1);
+  const Variable y = net(x, eval);
+  CHECK(difference(y.value(), relu(last(relu(b), eval)).value()) <= tolerance::kSingle);
+  for (const GraphNode& node : graph_nodes(y)) CHECK(node.name != "leaky_relu");
+}
+
+TEST_CASE("a rectifier that no layer takes is done by itself") {
+  Rng rng(7);
+  const Tensor x = rng.normal({4, 3});
+  CHECK(difference(Sequential{{ReLU{}}}(x).value(), relu(x).value()) == 0);
+  CHECK(difference(Sequential{{Tanh{}, ReLU{}, ReLU{}}}(x).value(), relu(tanh(x)).value()) == 0);
+  CHECK(difference(Sequential{{Tanh{}, LeakyReLU{2}}}(x).value(), leaky_relu(tanh(x), 2).value()) == 0);
+  CHECK(difference(Sequential{{Tanh{}, LeakyReLU{-1}}}(x).value(), abs(tanh(x)).value()) == 0);
 }
 
 TEST_CASE("sequentials nest, take any function of one variable, and may be empty") {

@@ -102,7 +102,7 @@ TEST_CASE("spectral norm: training finds the largest singular values") {
     CHECK(difference(norm(x, kEval).value(), wanted.value()) <= tolerance::kSingle);
     const std::vector<double> largest = {5, 3, 2};
     for (std::size_t i = 0; i < norm.state.sigmas().size(); ++i)
-      CHECK(norm.state.sigmas()[i].item() == doctest::Approx(largest[i]).epsilon(1e-4));
+      CHECK(norm.state.sigmas()[i].item() == doctest::Approx(largest[i]).epsilon(tolerance::kPowerIteration));
   }
 }
 

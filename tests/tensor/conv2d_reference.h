@@ -1,8 +1,11 @@
-// The definition of convolution, for the tests of its kernels.
+// Convolution and its gradients by their definition, for the tests of the kernels: what they are given, what they
+// should give, and how far from it a result is.
 #pragma once
 
+#include <array>
 #include <ostream>
 
+#include "duel/tensor/cpu/conv2d.h"
 #include "tests/tensor/reference.h"
 
 namespace duel::testing {
@@ -49,6 +52,100 @@ void for_each_product(const ConvolutionCase& c, const F& f) {
               for (std::int64_t q = 0; q < c.w[1]; ++q)
                 f(index(c.x, n, o / outputs * c.w[1] + q, h, v), index(c.w, o, q, kh, kw), index(y, n, o, i, j));
             }
+}
+
+/// Uninitialised, as the kernels want it.
+inline Tensor channels_last(const Shape& shape, DType dtype = DType::float32) {
+  return Tensor::empty(shape, {.dtype = dtype, .layout = Layout::channels_last});
+}
+
+/// The two inputs of a convolution and the gradient of its output.
+struct Operands {
+  Tensor x, w, dy;
+};
+
+inline Operands gaussian_operands(const ConvolutionCase& c, DType dtype = DType::float32, double mean = 0) {
+  return {gaussian(channels_last(c.x, dtype), 1, mean), gaussian(channels_last(c.w, dtype), 2),
+          gaussian(channels_last(output_shape(c), dtype), 3, mean)};
+}
+
+enum class Direction : std::uint8_t { forward, input_grad, weight_grad };
+constexpr Direction kDirections[] = {Direction::forward, Direction::input_grad, Direction::weight_grad};
+
+inline std::string name_of(Direction d) {
+  constexpr const char* kNames[] = {"forward", "input gradient", "weight gradient"};
+  return kNames[static_cast<int>(d)];
+}
+
+inline std::string name_of(cpu::ConvAlgorithm algorithm) {
+  constexpr const char* kNames[] = {"automatic", "direct", "Winograd 2 x 2", "Winograd 4 x 4"};
+  return kNames[static_cast<int>(algorithm)];
+}
+
+/// y, dx or dw by the algorithm, in memory that was full of NaN.
+inline Tensor convolve(Direction d, const ConvolutionCase& c, const Operands& o, cpu::ConvAlgorithm algorithm) {
+  const Tensor& like = d == Direction::forward ? o.dy : d == Direction::input_grad ? o.x : o.w;
+  const Tensor out = channels_last(like.shape(), like.dtype());
+  generate(out, [](std::int64_t) { return NAN; });
+  switch (d) {
+    case Direction::forward: cpu::conv2d(o.x, o.w, out, c.g, algorithm); break;
+    case Direction::input_grad: cpu::conv2d_input_grad(o.dy, o.w, out, c.g, algorithm); break;
+    case Direction::weight_grad: cpu::conv2d_weight_grad(o.x, o.dy, out, c.g, algorithm); break;
+  }
+  return out;
+}
+
+/// A result in float64, and the sums of its terms' magnitudes.
+struct Sums {
+  explicit Sums(std::int64_t size) : value(static_cast<std::size_t>(size)), magnitude(static_cast<std::size_t>(size)) {}
+  void add(std::int64_t i, double term) {
+    value[static_cast<std::size_t>(i)] += term;
+    magnitude[static_cast<std::size_t>(i)] += std::fabs(term);
+  }
+  std::vector<double> value, magnitude;
+};
+
+/// y, dx and dw by the definition.
+class Reference {
+ public:
+  Reference(const ConvolutionCase& c, const Operands& o)
+      : sums_{Sums(o.dy.numel()), Sums(o.x.numel()), Sums(o.w.numel())} {
+    const std::vector<double> xs = values(o.x), ws = values(o.w), dys = values(o.dy);
+    for_each_product(c, [&](std::int64_t ix, std::int64_t iw, std::int64_t iy) {
+      const double x = xs[static_cast<std::size_t>(ix)], w = ws[static_cast<std::size_t>(iw)];
+      const double dy = dys[static_cast<std::size_t>(iy)];
+      sums_[0].add(iy, x * w);
+      sums_[1].add(ix, dy * w);
+      sums_[2].add(iw, x * dy);
+    });
+  }
+  const Sums& operator[](Direction d) const { return sums_[static_cast<std::size_t>(d)]; }
+
+ private:
+  std::array<Sums, 3> sums_;
+};
+
+/// The largest error of an element relative to the magnitudes of its terms: what sums taken as they are written bound.
+inline double error_by_terms(const Tensor& t, const Sums& sums) {
+  const std::vector<double> v = values(t);
+  double worst = 0;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    if (std::isnan(v[i])) return INFINITY;
+    if (v[i] != sums.value[i]) worst = std::fmax(worst, std::fabs(v[i] - sums.value[i]) / sums.magnitude[i]);
+  }
+  return worst;
+}
+
+/// The same relative to the largest element; to 1, a single product, where all products cancel.
+inline double error_by_largest(const Tensor& t, const Sums& sums) {
+  const std::vector<double> v = values(t);
+  double worst = 0, largest = 1;
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    if (std::isnan(v[i])) return INFINITY;
+    worst = std::fmax(worst, std::fabs(v[i] - sums.value[i]));
+    largest = std::fmax(largest, std::fabs(sums.value[i]));
+  }
+  return worst / largest;
 }
 
 }  // namespace duel::testing

@@ -92,7 +92,7 @@ TEST_CASE("group_moments: a mean far from 0, constant groups, empty ones") {
   cpu().group_moments(Tensor::empty({0, 4, 5}), Tensor::empty({0, 2}), Tensor::empty({0, 2}));
 }
 
-TEST_CASE_TEMPLATE("normalize_groups and group_norm_grad: every kind of gain and bias", T, float, double) {
+TEST_CASE_TEMPLATE("normalize_groups and group_norm_grad: every kind of gain, bias and rectifier", T, float, double) {
   constexpr DType dtype = dtype_of<T>();
   for (const Grouped& c : kCases) {
     CAPTURE(c.shape);
@@ -108,28 +108,32 @@ TEST_CASE_TEMPLATE("normalize_groups and group_norm_grad: every kind of gain and
     for (std::size_t kind = 0; kind < gains.size(); ++kind) {
       CAPTURE(kind);
       const Tensor &gain = gains[kind], &bias = biases[(kind + 1) % biases.size()];
+      const Rectifier rectifier = kRectifiers[kind % 3];
       const std::vector<double> g = per_channel(gain, c.shape, 1), b = per_channel(bias, c.shape, 0);
-      std::vector<double> y, dx;
+      std::vector<double> y, dx, incoming;
       Sums dgain(g.size()), dbias(g.size()), mean_g(m.size()), mean_gx(m.size());
       for (std::size_t i = 0; i < v.size(); ++i) {
         const auto [group, channel] = place(c, i);
         const double xhat = (v[i] - m[group]) * r[group];
-        y.push_back(xhat * g[channel] + b[channel]);
-        mean_g[group] += d[i] * g[channel] / count;
-        mean_gx[group] += d[i] * g[channel] * xhat / count;
-        dgain[channel] += d[i] * xhat;
-        dbias[channel] += d[i];
+        const double z = xhat * g[channel] + b[channel];
+        y.push_back(rectified(z, z, rectifier));
+        incoming.push_back(rectified(d[i], z, rectifier));
+        mean_g[group] += incoming[i] * g[channel] / count;
+        mean_gx[group] += incoming[i] * g[channel] * xhat / count;
+        dgain[channel] += incoming[i] * xhat;
+        dbias[channel] += incoming[i];
       }
       for (std::size_t i = 0; i < v.size(); ++i) {
         const auto [group, channel] = place(c, i);
         const double xhat = (v[i] - m[group]) * r[group];
-        dx.push_back(static_cast<double>(r[group] * (d[i] * g[channel] - mean_g[group] - xhat * mean_gx[group])));
+        dx.push_back(
+            static_cast<double>(r[group] * (incoming[i] * g[channel] - mean_g[group] - xhat * mean_gx[group])));
       }
       const Tensor out = Tensor::empty_like(x), out_gain = Tensor::empty({c.shape[0], c.shape[1]}, {.dtype = dtype}),
                    out_bias = Tensor::empty_like(out_gain);
-      cpu().normalize_groups(x, mean, rstd, gain, bias, out);
+      cpu().normalize_groups(x, mean, rstd, gain, bias, rectifier, out);
       CHECK(distance(values(out), y) <= 2 * roundings(dtype));
-      cpu().group_norm_grad(x, dy, mean, rstd, gain, out, out_gain, out_bias);
+      cpu().group_norm_grad(x, dy, mean, rstd, gain, bias, rectifier, out, out_gain, out_bias);
       CHECK(distance(values(out), dx) <= 10 * roundings(dtype));
       CHECK(distance(values(out_gain), rounded(dgain)) <= std::max(10 * roundings(dtype), tolerance::kSum));
       CHECK(distance(values(out_bias), rounded(dbias)) <= std::max(10 * roundings(dtype), tolerance::kSum));
@@ -147,8 +151,8 @@ TEST_CASE("group norm: the same bits for any number of threads") {
       const Tensor y = Tensor::empty_like(x), dx = Tensor::empty_like(x);
       const Tensor dgain = Tensor::empty({c.shape[0], c.shape[1]}), dbias = Tensor::empty_like(dgain);
       cpu().group_moments(x, mean, var);
-      cpu().normalize_groups(x, mean, var, gain, gain, y);
-      cpu().group_norm_grad(x, y, mean, var, gain, dx, dgain, dbias);
+      cpu().normalize_groups(x, mean, var, gain, gain, {0.2}, y);
+      cpu().group_norm_grad(x, y, mean, var, gain, gain, {0.2}, dx, dgain, dbias);
       return std::vector<Tensor>{mean, var, y, dx, dgain, dbias}[static_cast<std::size_t>(which)];
     };
     for (int which = 0; which < 6; ++which) {

@@ -96,7 +96,7 @@ TEST_CASE("sqrtm_psd: its square is the matrix, which may lack rank") {
     const Matrix r = eigen(root);
     CHECK(difference(root, root.transpose(0, 1)) <= tolerance::kClosedForm);
     CHECK(distance(r * r, eigen(a)) <= tolerance::kClosedForm);
-    CHECK(doubles(eigh(root).values).front() >= -1e-7 * doubles(eigh(root).values).back());
+    CHECK(doubles(eigh(root).values).front() >= -tolerance::kSingularMatrixRoot * doubles(eigh(root).values).back());
   }
 }
 
@@ -107,12 +107,12 @@ TEST_CASE("trace_sqrt_product: diagonals, itself, and matrices that do not commu
   CHECK(trace_sqrt_product(diagonal({0, 0}), diagonal({1, 2})) == 0);
   for (std::int64_t samples : {40, 6}) {
     const Tensor a = covariance(9, samples, 1), b = covariance(9, 30, 2);
-    CHECK(trace_sqrt_product(a, a) == doctest::Approx(eigen(a).trace()).epsilon(1e-9));
+    CHECK(trace_sqrt_product(a, a) == doctest::Approx(eigen(a).trace()).epsilon(tolerance::kMatrixRoot));
     // Against the definition: R = A^1/2, then Tr((R B R)^1/2).
     const Matrix r = eigen(sqrtm_psd(a));
     const double wanted = eigen(sqrtm_psd(tensor(r * eigen(b) * r))).trace();
-    CHECK(trace_sqrt_product(a, b) == doctest::Approx(wanted).epsilon(1e-7));
-    CHECK(trace_sqrt_product(b, a) == doctest::Approx(wanted).epsilon(1e-7));
+    CHECK(trace_sqrt_product(a, b) == doctest::Approx(wanted).epsilon(tolerance::kSingularMatrixRoot));
+    CHECK(trace_sqrt_product(b, a) == doctest::Approx(wanted).epsilon(tolerance::kSingularMatrixRoot));
   }
 }
 
@@ -127,9 +127,10 @@ TEST_CASE("the Frechet distance between two Gaussians with diagonal covariances 
     wanted += (s1[i] - s2[i]) * (s1[i] - s2[i]);
     traces += v1[i] + v2[i];
   }
-  CHECK(traces - 2 * trace_sqrt_product(diagonal(v1), diagonal(v2)) == doctest::Approx(wanted).epsilon(1e-12));
+  CHECK(traces - 2 * trace_sqrt_product(diagonal(v1), diagonal(v2)) ==
+        doctest::Approx(wanted).epsilon(tolerance::kClosedForm));
   CHECK(traces - 2 * trace_sqrt_product(with_spectrum(v1, 5), with_spectrum(v2, 5)) ==
-        doctest::Approx(wanted).epsilon(1e-9));
+        doctest::Approx(wanted).epsilon(tolerance::kMatrixRoot));
 }
 
 TEST_CASE("svdvals: known matrices, wide and tall, and roots of eigenvalues") {
@@ -151,8 +152,8 @@ TEST_CASE("svdvals: known matrices, wide and tall, and roots of eigenvalues") {
 TEST_CASE("FID's size: the covariance of fewer samples than features") {
   const Tensor a = covariance(400, 150, 1), b = covariance(400, 600, 2);
   const double itself = trace_sqrt_product(a, a);
-  CHECK(itself == doctest::Approx(eigen(a).trace()).epsilon(1e-9));
-  CHECK(trace_sqrt_product(a, b) == doctest::Approx(trace_sqrt_product(b, a)).epsilon(1e-6));
+  CHECK(itself == doctest::Approx(eigen(a).trace()).epsilon(tolerance::kMatrixRoot));
+  CHECK(trace_sqrt_product(a, b) == doctest::Approx(trace_sqrt_product(b, a)).epsilon(tolerance::kSingularMatrixRoot));
 }
 
 TEST_CASE("decompositions refuse other dtypes and shapes, NaN, and what is not symmetric or not semidefinite") {

@@ -119,4 +119,10 @@ inline double roundings(DType dtype) {
   return dtype == DType::float32 ? tolerance::kRoundingsSingle : tolerance::kRoundings;
 }
 
+/// None, ReLU, leaky ReLU.
+inline constexpr Rectifier kRectifiers[] = {{}, {0}, {0.2}};
+
+/// `value`, times the slope where z is not above 0: z itself rectified, or the gradient that comes in there.
+inline double rectified(double value, double z, Rectifier r) { return z > 0 ? value : r.slope * value; }
+
 }  // namespace duel::testing

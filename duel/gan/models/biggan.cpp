@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 
+#include "duel/autograd/rectified.h"
 #include "duel/gan/models/inputs.h"
 #include "duel/nn/init.h"
 #include "duel/tensor/nearest.h"
@@ -184,12 +185,12 @@ BigganConditionalNorm::BigganConditionalNorm(Rng& rng, std::int64_t channels, st
       statistics(o.statistics),
       accumulation_counter(counter(o.statistics)) {}
 
-Variable BigganConditionalNorm::operator()(const Variable& x, const BigganCondition& y, const Pass& pass) {
+Variable BigganConditionalNorm::operator()(const Variable& x, const BigganCondition& y, const Pass& pass, Rectifier r) {
   const Variable scale = 1 + project(gain, y, pass), shift = project(bias, y, pass);  // [N, C]
   if (auto* running = std::get_if<RunningMoments>(&norm))
-    return normalize_batch(x, scale, shift, *running, options, pass);
+    return normalize_batch(x, scale, shift, *running, options, pass, r);
   const Shape of_maps{x.size(0), x.size(1), 1, 1};
-  return normalized_by(norm, x, pass) * reshape(scale, of_maps) + reshape(shift, of_maps);
+  return rectified(normalized_by(norm, x, pass) * reshape(scale, of_maps) + reshape(shift, of_maps), r);
 }
 
 void BigganConditionalNorm::visit(Visitor& v) {
@@ -258,7 +259,8 @@ Variable BigganGenerator::synthesize(const Variable& z, const BigganCondition& y
     for (auto& block : blocks[i].blocks) x = block(x, here, pass);
     if (blocks[i].attention) x = (*blocks[i].attention)(x, pass);
   }
-  return tanh(output(activate(options.nonlinearity, output_norm(x, pass)), pass));
+  const Variable seen = activate(options.nonlinearity, [&](Rectifier r) { return output_norm(x, pass, r); });
+  return tanh(output(seen, pass));
 }
 
 void BigganGenerator::visit(Visitor& v) {

@@ -64,7 +64,7 @@ struct BigganConditionalNorm {
 
   BigganConditionalNorm(Rng& rng, std::int64_t channels, std::int64_t condition, const BigganGeneratorOptions& options);
   /// x [N, C, H, W] -> the same shape
-  Variable operator()(const Variable& x, const BigganCondition& y, const Pass& pass);
+  Variable operator()(const Variable& x, const BigganCondition& y, const Pass& pass, Rectifier r = {});
   void visit(Visitor& v);
 };
 

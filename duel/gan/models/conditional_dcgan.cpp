@@ -57,7 +57,7 @@ Variable ConditionalDcganGenerator::operator()(const Variable& z, const Tensor& 
   check_labels("ConditionalDcganGenerator", labels, z);
   const Size2 small = smallest(options);
   Variable x = reshape(project(z), {z.size(0), features(options, options.stages), small.h, small.w});
-  for (std::size_t i = 0; i < ups.size(); ++i) x = ups[i](relu(norms[i](x, labels, pass)));
+  for (std::size_t i = 0; i < ups.size(); ++i) x = ups[i](norms[i](x, labels, pass, Rectifier{0}));
   return tanh(x);
 }
 
@@ -80,7 +80,7 @@ ConditionalDcganDiscriminator::ConditionalDcganDiscriminator(Rng& rng, const Opt
 Variable ConditionalDcganDiscriminator::operator()(const Variable& pictures, const Tensor& labels, const Pass&) {
   check_labels("ConditionalDcganDiscriminator", labels, pictures);
   Variable x = pictures;
-  for (Conv2d& down : downs) x = leaky_relu(down(x), 0.2);
+  for (Conv2d& down : downs) x = down(x, Rectifier{0.2});
   const Variable h = flatten(x);
   return flatten(psi(h), 0) + sum(classes(labels) * h, {1});
 }

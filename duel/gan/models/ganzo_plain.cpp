@@ -87,7 +87,8 @@ GanzoConvGenerator::GanzoConvGenerator(Rng& rng, const Options& o) : options(che
 Variable GanzoConvGenerator::operator()(const Variable& z, const Pass& pass) {
   check_latents("GanzoConvGenerator", z, options.latent);
   Variable x = reshape(z, {z.size(0), options.latent, 1, 1});
-  for (std::size_t i = 0; i < norms.size(); ++i) x = dropped(relu(norms[i](convs[i](x), pass)), options.dropout, pass);
+  for (std::size_t i = 0; i < norms.size(); ++i)
+    x = dropped(norms[i](convs[i](x), pass, Rectifier{0}), options.dropout, pass);
   return tanh(convs.back()(x));
 }
 
@@ -107,7 +108,7 @@ Variable GanzoConvDiscriminator::operator()(const Variable& pictures, const Pass
   check_pictures("GanzoConvDiscriminator", pictures, options.channels, {options.size(), options.size()});
   Variable x = pictures;
   for (std::size_t i = 0; i < norms.size(); ++i)
-    x = dropped(leaky_relu(norms[i](convs[i](x), pass), 0.2), options.dropout, pass);
+    x = dropped(norms[i](convs[i](x), pass, Rectifier{0.2}), options.dropout, pass);
   return scores_of(flatten(convs.back()(x), 0), options.scores);
 }
 

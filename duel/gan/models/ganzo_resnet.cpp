@@ -38,9 +38,6 @@ Conv2d convolution(Rng& rng, std::int64_t in, std::int64_t out, std::int64_t ker
   return Conv2d(rng, in, out, {.kernel = kernel, .padding = (kernel - 1) / 2, .bias = bias});
 }
 
-// The original joins four copies in depth and moves depth to space, which is this.
-Variable doubled(const Variable& x) { return upsample_nearest(x, {.scale = {2, 2}}); }
-
 // Feature maps, in units of the width, at the smallest size and after each doubling.
 constexpr std::int64_t kMultiples[] = {8, 8, 4, 2, 1};
 
@@ -54,9 +51,9 @@ GanzoUpBlock::GanzoUpBlock(Rng& rng, std::int64_t in, std::int64_t out, std::int
       conv2(kaiming(rng, convolution(rng, out, out, kernel))) {}
 
 Variable GanzoUpBlock::operator()(const Variable& x, const Pass& pass) {
-  const Variable y = conv1(doubled(relu(norm1(x, pass))));
-  // Pixels do not mix in the shortcut, so that it may be doubled last, at a quarter of the cost.
-  return doubled(shortcut(x)) + conv2(relu(norm2(y, pass)));
+  // The original joins four copies in depth and moves depth to space, which is nearest-neighbour upsampling.
+  const Variable y = conv1.after_upsampling(norm1(x, pass, Rectifier{0}));
+  return shortcut.after_upsampling(x) + conv2(norm2(y, pass, Rectifier{0}));
 }
 
 void GanzoUpBlock::visit(Visitor& v) {
@@ -75,8 +72,8 @@ GanzoDownBlock::GanzoDownBlock(Rng& rng, std::int64_t in, std::int64_t out, std:
       conv2(kaiming(rng, convolution(rng, in, out, 3))) {}
 
 Variable GanzoDownBlock::operator()(const Variable& x) const {
-  const Variable y = conv2(relu(norm2(conv1(relu(norm1(x))))));
-  return shortcut(avg_pool2d(x)) + avg_pool2d(y);
+  const Variable y = norm2(conv1(norm1(x, {}, Rectifier{0})), {}, Rectifier{0});
+  return shortcut.before_pooling(x) + conv2.before_pooling(y);
 }
 
 void GanzoDownBlock::visit(Visitor& v) {
@@ -100,7 +97,7 @@ Variable GanzoResnetGenerator::operator()(const Variable& z, const Pass& pass) {
   check_latents("GanzoResnetGenerator", z, options.latent);
   Variable x = reshape(fc(z), {z.size(0), 8 * options.width, options.size / 16, options.size / 16});
   for (GanzoUpBlock& block : blocks) x = block(x, pass);
-  return tanh(conv(relu(norm(x, pass))));
+  return tanh(conv(norm(x, pass, Rectifier{0})));
 }
 
 void GanzoResnetGenerator::visit(Visitor& v) {

@@ -68,8 +68,8 @@ Variable GanzoPatchDiscriminator::operator()(const Variable& pictures, const Pas
   check_pictures("GanzoPatchDiscriminator", pictures, options.in_channels);
   check(pictures.size(2) >= 64 && pictures.size(3) >= 64, "GanzoPatchDiscriminator",
         "needs pictures of 64 x 64 at least, got ", pictures.size(2), " x ", pictures.size(3));
-  Variable x = leaky_relu(convs[0](pictures), 0.2);
-  for (std::size_t i = 0; i < norms.size(); ++i) x = leaky_relu(norms[i](convs[i + 1](x), pass), 0.2);
+  Variable x = convs[0](pictures, Rectifier{0.2});
+  for (std::size_t i = 0; i < norms.size(); ++i) x = norms[i](convs[i + 1](x), pass, Rectifier{0.2});
   return mean(flatten(sigmoid(convs.back()(x))), {1});
 }
 

@@ -43,8 +43,9 @@ struct ResidualBlock {
     grouped.groups = wide / o.group_width;
   }
   Variable operator()(const Variable& x) const {
-    const Variable y = leaky_relu(conv2d(x, w1, bias1), 0.2);
-    return x + conv2d(leaky_relu(conv2d(y, w2, bias2, grouped), 0.2), w3);
+    const Rectifier r{0.2};
+    const Variable y = conv2d(x, w1, bias1, {}, r);
+    return x + conv2d(conv2d(y, w2, bias2, grouped, r), w3);
   }
   void visit(Visitor& v) {
     v.parameter("LinearLayer1.Layer.weight", w1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <optional>
 #include <utility>
 
@@ -12,6 +13,13 @@ namespace duel {
 
 enum class Nonlinearity : std::uint8_t { relu, leaky_relu, elu, gelu };
 Variable activate(Nonlinearity f, const Variable& x);
+/// f of layer(Rectifier{}); a ReLU, leaky or not, is left to the layer, which does it in its own pass.
+template <class Layer>
+requires std::invocable<const Layer&, Rectifier> Variable activate(Nonlinearity f, const Layer& layer) {
+  if (f == Nonlinearity::relu) return layer(Rectifier{0});
+  if (f == Nonlinearity::leaky_relu) return layer(Rectifier{0.2});
+  return activate(f, layer(Rectifier{}));
+}
 
 /// What weights of two dimensions and more are drawn from. `standard` leaves what each layer starts with.
 enum class WeightInit : std::uint8_t { standard, orthogonal, normal_002, xavier_uniform };
@@ -49,7 +57,8 @@ struct GeneratorBlockOptions {
 };
 
 /// norm, nonlinearity, upsampling, 3 x 3, norm, nonlinearity, 3 x 3, plus the upsampled input through a 1 x 1
-/// convolution, which is left out where neither size nor channels change. `Norm` is called as norm(x, condition, pass).
+/// convolution, which is left out where neither size nor channels change. `Norm` is called as norm(x, condition, pass,
+/// rectifier).
 template <class Norm>
 struct GeneratorBlock {
   GeneratorBlockOptions options;
@@ -69,10 +78,13 @@ struct GeneratorBlock {
   /// x [N, in, H, W] -> [N, out, H, W], or [N, out, 2 H, 2 W]
   template <class Condition>
   Variable operator()(const Variable& x, const Condition& y, const Pass& pass) {
-    const Variable h = upsampled(activate(options.nonlinearity, norm1(x, y, pass)), options.upsampling);
-    const Variable residual = conv2(activate(options.nonlinearity, norm2(conv1(h, pass), y, pass)), pass);
+    const auto [f, up] = std::pair(options.nonlinearity, options.upsampling);
+    const Variable seen = activate(f, [&](Rectifier r) { return norm1(x, y, pass, r); });
+    const Variable h =
+        up == Upsampling::nearest ? conv1.after_upsampling(seen, pass) : conv1(upsampled(seen, up), pass);
+    const Variable residual = conv2(activate(f, [&](Rectifier r) { return norm2(h, y, pass, r); }), pass);
     // Upsampling and a 1 x 1 convolution commute, and this order needs a quarter of the work.
-    return residual + upsampled(shortcut ? (*shortcut)(x, pass) : x, options.upsampling);
+    return residual + upsampled(shortcut ? (*shortcut)(x, pass) : x, up);
   }
   void visit(Visitor& v) {
     v.child(options.names.conv1, conv1);

@@ -146,14 +146,15 @@ SnganNorm::SnganNorm(Rng& rng, std::int64_t channels, const SnganGeneratorOption
   }
 }
 
-Variable SnganNorm::operator()(const Variable& x, const Tensor& labels, const Pass& pass) {
-  if (tables.empty()) return norm(x, pass);
+Variable SnganNorm::operator()(const Variable& x, const Tensor& labels, const Pass& pass, Rectifier r) {
+  if (tables.empty()) return norm(x, pass, r);
   const Variable first = tables[0](labels, pass);
   const std::int64_t c = norm.running.mean.size(0);
   const bool joined = tables.size() == 1;
   const Variable gain = joined ? slice(first, 1, 0, c) : first;
   const Variable bias = joined ? slice(first, 1, c, 2 * c) : tables[1](labels, pass);
-  return normalize_batch(x, gain_table == GainTable::direct ? gain : 1 + gain, bias, norm.running, norm.options, pass);
+  return normalize_batch(x, gain_table == GainTable::direct ? gain : 1 + gain, bias, norm.running, norm.options, pass,
+                         r);
 }
 
 void SnganNorm::visit(Visitor& v) {
@@ -191,7 +192,7 @@ Variable SnganGenerator::operator()(const Variable& z, const Tensor& labels, con
     x = blocks[i](x, labels, pass);
     if (attention && static_cast<std::int64_t>(i) + 1 == options.attention_after) x = (*attention)(x, pass);
   }
-  return tanh(output(relu(output_norm(x, pass)), pass));
+  return tanh(output(output_norm(x, pass, Rectifier{0}), pass));
 }
 
 void SnganGenerator::visit(Visitor& v) {

@@ -65,7 +65,7 @@ struct SnganNorm {
 
   SnganNorm(Rng& rng, std::int64_t channels, const SnganGeneratorOptions& options);
   /// x [N, C, H, W], labels int64 [N] -> the same shape as x
-  Variable operator()(const Variable& x, const Tensor& labels, const Pass& pass);
+  Variable operator()(const Variable& x, const Tensor& labels, const Pass& pass, Rectifier r = {});
   void visit(Visitor& v);
 };
 

@@ -34,6 +34,7 @@ const Backend& cpu_backend() {
       .conv2d = conv2d,
       .conv2d_input_grad = conv2d_input_grad,
       .conv2d_weight_grad = conv2d_weight_grad,
+      .epilogue_grad = epilogue_grad,
       .cumsum = cumsum,
       .argsort = argsort,
       .index_select = index_select,

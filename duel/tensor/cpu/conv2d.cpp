@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "duel/tensor/cpu/conv2d_gather.h"
+#include "duel/tensor/cpu/conv2d_grouped.h"
 #include "duel/tensor/cpu/conv2d_overlap.h"
+#include "duel/tensor/cpu/conv2d_packed.h"
 #include "duel/tensor/cpu/conv2d_product.h"
-#include "duel/tensor/cpu/conv2d_weights.h"
+#include "duel/tensor/cpu/conv2d_thin.h"
 #include "duel/tensor/cpu/gemm_blocks.h"
 #include "duel/tensor/cpu/winograd.h"
 #include "duel/tensor/thread_pool.h"
@@ -45,6 +47,18 @@ std::vector<AxisSpan> axis_spans(const Axis& axis, std::int64_t positions, std::
   return spans;
 }
 
+/// All positions, and the taps that any of them has inside.
+AxisSpan joined(const std::vector<AxisSpan>& spans) {
+  AxisSpan all = spans.front();
+  for (const AxisSpan& s : spans) {
+    all.positions.end = s.positions.end;
+    if (s.taps.begin == s.taps.end) continue;
+    if (all.taps.begin == all.taps.end) all.taps = s.taps;
+    all.taps = {std::min(all.taps.begin, s.taps.begin), std::max(all.taps.end, s.taps.end)};
+  }
+  return all;
+}
+
 /// Cuts ranges of k that meet end to end into blocks.
 std::vector<Span> k_blocks(const AxisSpan& h, const AxisSpan& w, std::int64_t across, std::int64_t channels) {
   std::vector<Span> blocks;
@@ -69,101 +83,25 @@ std::int64_t tile_steps(const std::vector<Region>& regions, std::int64_t rows) {
   return steps;
 }
 
+/// Regions share the weights: those that are read where they are should be read once.
+enum class Split { where_it_pays, never };
+
 /// A phase as one region or, where the picture is so small that its border is much of it, as one region for each set of
 /// taps that falls inside.
 std::vector<Region> split_phase(std::size_t index, const Phase& phase, std::int64_t images, Size2 source,
-                                std::int64_t channels, std::int64_t tile_rows) {
-  const std::int64_t down = static_cast<std::int64_t>(phase.window.h.taps.size());
+                                std::int64_t channels, std::int64_t tile_rows, Split split) {
   const std::int64_t across = static_cast<std::int64_t>(phase.window.w.taps.size());
-  const AxisSpan all_rows{{0, phase.rows}, {0, down}}, all_columns{{0, phase.columns}, {0, across}};
-  std::vector<Region> whole = {
-      {index, {images, {0, phase.rows}, {0, phase.columns}}, k_blocks(all_rows, all_columns, across, channels)}};
-  if (across * channels < kThinRun) return whole;  // blocks of k would be too short
-  std::vector<Region> split;
-  for (const AxisSpan& h : axis_spans(phase.window.h, phase.rows, source.h))
-    for (const AxisSpan& w : axis_spans(phase.window.w, phase.columns, source.w))
-      split.push_back({index, {images, h.positions, w.positions}, k_blocks(h, w, across, channels)});
-  return tile_steps(split, tile_rows) * 10 < tile_steps(whole, tile_rows) * 9 ? split : whole;
-}
-
-/// The weights of every phase and group as the kernels want them: panels, or rows along k for few target channels.
-template <class T>
-class PackedWeights {
- public:
-  PackedWeights(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p);
-
-  bool narrow() const { return narrow_; }
-  /// Panels of one phase and group begin here, k * columns apart; or rows, k apart.
-  const T* at(std::size_t phase, std::int64_t group) const { return data_->data() + offset(phase, group); }
-  std::int64_t k(std::size_t phase) const { return k_[phase]; }
-
- private:
-  std::int64_t offset(std::size_t phase, std::int64_t group) const {
-    return begin_[phase] + group * padded_n_ * k_[phase];
-  }
-  void pack(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, T* data) const;
-  void pack_panels(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group,
-                   std::int64_t n0, T* data) const;
-  void pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group, T* data) const;
-
-  bool narrow_;
-  std::int64_t padded_n_;
-  std::vector<std::int64_t> k_, begin_;  // per phase
-  std::shared_ptr<const Scratch<T>> data_;
-};
-
-template <class T>
-PackedWeights<T>::PackedWeights(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p)
-    : narrow_(p.target_channels() <= kernels.lanes / 2),
-      padded_n_(narrow_ ? p.target_channels() : round_up(p.target_channels(), kernels.columns)) {
-  std::int64_t begin = 0;
-  for (const Phase& phase : p.phases) {
-    k_.push_back(phase.window.taps() * p.source_channels());
-    begin_.push_back(begin);
-    begin += k_.back() * padded_n_ * p.groups;
-  }
-  data_ = derived_weights<T>(*p.weights.tensor, weights_key(p, 0), begin, [&](T* data) { pack(kernels, p, data); });
-}
-
-template <class T>
-void PackedWeights<T>::pack(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, T* data) const {
-  const std::int64_t parts = narrow_ ? 1 : padded_n_ / kernels.columns;
-  const std::int64_t phases = static_cast<std::int64_t>(p.phases.size());
-  parallel_for(phases * p.groups * parts, 1, [&](std::int64_t first, std::int64_t last) {
-    for (std::int64_t t = first; t < last; ++t) {
-      const std::size_t phase = static_cast<std::size_t>(t / parts / p.groups);
-      const std::int64_t group = t / parts % p.groups;
-      if (narrow_)
-        pack_rows(p, phase, group, data);
-      else
-        pack_panels(kernels, p, phase, group, t % parts * kernels.columns, data);
-    }
-  });
-}
-
-template <class T>
-void PackedWeights<T>::pack_panels(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, std::size_t phase,
-                                   std::int64_t group, std::int64_t n0, T* data) const {
-  const Weights<T>& w = p.weights;
-  const std::int64_t k = p.source_channels(), n = std::min(kernels.columns, p.target_channels() - n0);
-  T* out = data + offset(phase, group) + n0 * k_[phase];
-  for (const Tap& h : p.phases[phase].window.h.taps)
-    for (const Tap& v : p.phases[phase].window.w.taps) {
-      kernels.pack({k, n, w.at(group, h, v) + n0 * w.n, w.k, w.n, kernels.columns, out, 0});
-      out += k * kernels.columns;
-    }
-}
-
-template <class T>
-void PackedWeights<T>::pack_rows(const ImplicitProduct<T>& p, std::size_t phase, std::int64_t group, T* data) const {
-  const Weights<T>& w = p.weights;
-  T* out = data + offset(phase, group);
-  for (std::int64_t n = 0; n < p.target_channels(); ++n)
-    for (const Tap& h : p.phases[phase].window.h.taps)
-      for (const Tap& v : p.phases[phase].window.w.taps) {
-        const T* source = w.at(group, h, v) + n * w.n;
-        for (std::int64_t k = 0; k < p.source_channels(); ++k) *out++ = source[k * w.k];
-      }
+  const std::vector<AxisSpan> rows = axis_spans(phase.window.h, phase.rows, source.h);
+  const std::vector<AxisSpan> columns = axis_spans(phase.window.w, phase.columns, source.w);
+  std::vector<Region> whole = {{index,
+                                {images, {0, phase.rows}, {0, phase.columns}},
+                                k_blocks(joined(rows), joined(columns), across, channels)}};
+  if (split == Split::never) return whole;
+  std::vector<Region> parts;
+  for (const AxisSpan& h : rows)
+    for (const AxisSpan& w : columns)
+      parts.push_back({index, {images, h.positions, w.positions}, k_blocks(h, w, across, channels)});
+  return tile_steps(parts, tile_rows) * 10 < tile_steps(whole, tile_rows) * 9 ? parts : whole;
 }
 
 /// One task: pixels [p0, p1) of a region, target channels [n0, n1) of a group.
@@ -201,16 +139,18 @@ void multiply_piece(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, 
                               phase.origin.w + pixel.column * phase.step.w);
 
   const std::int64_t ld = spread_row<T>(std::min(kBlockK, k_all));
-  Scratch<T> a(m * ld);
+  Scratch<T> a(m * ld), packed(weights.streamed() ? kBlockK * round_up(n, kernels.columns) : 0);
   const auto multiply = [&](Span block, StoreMode mode) {
     const std::int64_t k = block.end - block.begin;
-    const T* b = weights.at(region.phase, piece.group);
     if (weights.narrow())
-      kernels.multiply_narrow({m, n, k, a.data(), ld, b + piece.n0 * k_all + block.begin, k_all, rows.data(), 1, mode});
-    else
-      kernels.multiply({m, n, k, a.data(), kernels.rows * ld, ld, TileOrder::rows,
-                        b + piece.n0 * k_all + block.begin * kernels.columns, k_all * kernels.columns, kernels.columns,
-                        rows.data(), 1, mode});
+      kernels.multiply_narrow({m, n, k, a.data(), ld,
+                               weights.at(region.phase, piece.group) + piece.n0 * k_all + block.begin, k_all,
+                               rows.data(), 1, mode});
+    else {
+      const WeightPanels<T> w = weights.panels(region.phase, piece.group, block, piece.n0, n, packed.data());
+      kernels.multiply(
+          {m, n, k, a.data(), kernels.rows * ld, ld, TileOrder::rows, w.data, w.panel, w.stride, rows.data(), 1, mode});
+    }
   };
   if (region.blocks.empty()) multiply({0, 0}, StoreMode::overwrite);  // pixels that meet nothing: zeros
   StoreMode mode = StoreMode::overwrite;
@@ -221,30 +161,19 @@ void multiply_piece(const GemmKernels<T>& kernels, const ImplicitProduct<T>& p, 
     multiply(block, mode);
     mode = StoreMode::accumulate;
   }
-}
-
-/// Gives the source of a thin layer margins, so that no window reaches beyond it.
-template <class T>
-void add_margins(ImplicitProduct<T>& p, Scratch<T>& memory) {
-  Margins margins;
-  for (const Phase& phase : p.phases) {
-    if (static_cast<std::int64_t>(phase.window.w.taps.size()) * p.source_channels() >= kThinRun) return;
-    widen(margins, phase.window, phase.rows, phase.columns, {p.source.height, p.source.width});
-  }
-  p.source = with_margins(p.source, margins, memory);
-  for (Phase& phase : p.phases) shift(phase.window, margins);
+  p.finish(rows.data(), m, piece.group * p.target_channels() + piece.n0, n);
 }
 
 template <class T>
-void multiply(ImplicitProduct<T> p) {
+void multiply(const ImplicitProduct<T>& p) {
+  if (thin_source(p)) return multiply_thin(p);
   const GemmKernels<T>& kernels = gemm_kernels<T>();
-  Scratch<T> widened;
-  add_margins(p, widened);
   const PackedWeights<T> weights(kernels, p);
   std::vector<Region> regions;
   for (std::size_t i = 0; i < p.phases.size(); ++i)
-    for (Region& region : split_phase(i, p.phases[i], p.target.count, {p.source.height, p.source.width},
-                                      p.source_channels(), kernels.rows))
+    for (Region& region :
+         split_phase(i, p.phases[i], p.target.count, {p.source.height, p.source.width}, p.source_channels(),
+                     kernels.rows, weights.streamed() ? Split::never : Split::where_it_pays))
       regions.push_back(std::move(region));
   const std::vector<Piece> pieces = cut_pieces(regions, p.groups, p.target_channels(), kernels.rows, kernels.columns);
   parallel_for(static_cast<std::int64_t>(pieces.size()), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -277,27 +206,22 @@ std::vector<Phase> input_grad_phases(const Conv2dGeometry& g, Size2 kernel, Size
   return phases;
 }
 
-/// Whether few target channels are better served from the source's side, where packets hold taps x channels: that may
-/// not take many more products than there are, nor leave packets as empty.
+/// Whether few target channels are better served from the source's side, where packets hold taps x channels: by what a
+/// product of each takes, in numbers per source channel, and the overlaps.
 template <class T>
 bool prefer_overlap(const ImplicitProduct<T>& p, const Window& taps) {
-  const std::int64_t lanes = gemm_kernels<T>().lanes, n = p.target_channels();
-  if (n > lanes / 2 || taps.taps() * n <= lanes / 2) return false;
+  const std::int64_t lanes = gemm_kernels<T>().lanes, n = p.target_channels(), k = p.source_channels();
+  if (n > lanes || !is_compact(taps)) return false;
   std::int64_t gathered = 0;
   for (const Phase& phase : p.phases) gathered += phase.rows * phase.columns * phase.window.taps();
-  return p.source.height * p.source.width * taps.taps() * 4 <= gathered * 5;
-}
-
-/// Input position to output positions of a convolution of stride 1.
-Axis mirrored(const Axis& axis) {
-  Axis mirror{1, {}};
-  for (auto tap = axis.taps.rbegin(); tap != axis.taps.rend(); ++tap)
-    mirror.taps.push_back({-tap->offset, tap->kernel});
-  return mirror;
+  const std::int64_t patches = p.source.height * p.source.width * round_up(taps.taps() * n, lanes);
+  constexpr std::int64_t kOverlap = 16;  // adding a patch takes as long as so many channels more
+  return patches > 0 && patches * (k + kOverlap) <= gathered * std::min(round_up(n, lanes), 2 * n) * k;
 }
 
 /// Takes Winograd's algorithm where it is the choice; tells whether it was.
 bool by_winograd(ConvAlgorithm algorithm, const ImplicitProduct<float>& p) {
+  if (algorithm == ConvAlgorithm::automatic && streams_weights(p)) return false;  // to transform them takes longer
   const WinogradKernels* kernels = choose_winograd(algorithm, p);
   if (kernels) winograd_product(*kernels, p);
   return kernels != nullptr;
@@ -309,7 +233,8 @@ bool by_winograd(ConvAlgorithm algorithm, const ImplicitProduct<double>&) {
 
 }  // namespace
 
-void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, ConvAlgorithm algorithm) {
+void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, ConvAlgorithm algorithm,
+            const Epilogue& e) {
   if (y.numel() == 0) return;
   const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
   const Size2 kernel{w.size(2), w.size(3)};
@@ -320,40 +245,45 @@ void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeome
                                mutable_images<T>(y),
                                Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, 1, filter, &w},
                                g.groups,
-                               {{window, {0, 0}, {1, 1}, y.size(2), y.size(3)}}};
-    if (by_winograd(algorithm, p)) return;
-    const Window mirror{mirrored(window.h), mirrored(window.w)};
+                               {{window, {0, 0}, {1, 1}, y.size(2), y.size(3)}},
+                               finish<T>(e)};
+    if (by_winograd(algorithm, p) || grouped_product(p)) return;
+    const Window mirror = mirrored(window);
     if (g.stride == Size2{1, 1} && prefer_overlap(p, mirror))
-      overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, mirror, g.groups});
+      overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, mirror, g.groups, p.finish});
     else
       multiply(p);
   });
 }
 
 void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g,
-                       ConvAlgorithm algorithm) {
+                       ConvAlgorithm algorithm, const Epilogue& e) {
   if (dx.numel() == 0) return;
   const std::int64_t outputs = w.size(0) / g.groups, channels = w.size(1);
   const Size2 kernel{w.size(2), w.size(3)};
   const Window window = convolution_window(g, kernel);
   dispatch_floating("conv2d_input_grad", dx.dtype(), [&]<class T>(TypeTag<T>) {
     const std::int64_t filter = kernel.h * kernel.w * channels;
-    const ImplicitProduct<T> p{images<T>(dy), mutable_images<T>(dx),
+    const ImplicitProduct<T> p{images<T>(dy),
+                               mutable_images<T>(dx),
                                Weights<T>{w.data<T>(), outputs * filter, kernel.w * channels, channels, filter, 1, &w},
-                               g.groups, input_grad_phases(g, kernel, {dx.size(2), dx.size(3)})};
-    if (by_winograd(algorithm, p)) return;
+                               g.groups,
+                               input_grad_phases(g, kernel, {dx.size(2), dx.size(3)}),
+                               finish<T>(e)};
+    if (by_winograd(algorithm, p) || grouped_product(p)) return;
     if (prefer_overlap(p, window))
-      overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, window, g.groups});
+      overlap_add(OverlapAdd<T>{p.source, p.target, p.weights, window, g.groups, p.finish});
     else
       multiply(p);
   });
 }
 
-void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g) {
-  conv2d(x, w, y, g, ConvAlgorithm::automatic);
+void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, const Epilogue& e) {
+  conv2d(x, w, y, g, ConvAlgorithm::automatic, e);
 }
-void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g) {
-  conv2d_input_grad(dy, w, dx, g, ConvAlgorithm::automatic);
+void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g,
+                       const Epilogue& e) {
+  conv2d_input_grad(dy, w, dx, g, ConvAlgorithm::automatic, e);
 }
 
 }  // namespace duel::cpu

@@ -11,14 +11,16 @@ namespace duel::cpu {
 /// fastest that is exact enough (see choose_winograd).
 enum class ConvAlgorithm : std::uint8_t { automatic, direct, winograd2, winograd4 };
 
-void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g);
-void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g);
+void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, const Epilogue& e);
+void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g, const Epilogue& e);
 void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g);
+void epilogue_grad(const Tensor& y, const Tensor& dy, Rectifier r, const Tensor& dx, const Tensor& dbias);
 
 // The same by a given algorithm, for measurements and tests; throws where it does not apply.
-void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, ConvAlgorithm algorithm);
+void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, ConvAlgorithm algorithm,
+            const Epilogue& e = {});
 void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g,
-                       ConvAlgorithm algorithm);
+                       ConvAlgorithm algorithm, const Epilogue& e = {});
 void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g,
                         ConvAlgorithm algorithm);
 

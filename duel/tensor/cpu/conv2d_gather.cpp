@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "duel/tensor/thread_pool.h"
-
 namespace duel::cpu {
 namespace {
 
@@ -29,7 +27,16 @@ Axis convolution_axis(std::int64_t stride, std::int64_t padding, std::int64_t di
   return axis;
 }
 
+Axis mirrored(const Axis& axis) {
+  Axis mirror{1, {}};
+  for (auto tap = axis.taps.rbegin(); tap != axis.taps.rend(); ++tap)
+    mirror.taps.push_back({-tap->offset, tap->kernel});
+  return mirror;
+}
+
 }  // namespace
+
+Window mirrored(const Window& window) { return {mirrored(window.h), mirrored(window.w)}; }
 
 Window convolution_window(const Conv2dGeometry& g, Size2 kernel) {
   return {convolution_axis(g.stride.h, g.padding.h, g.dilation.h, kernel.h),
@@ -95,44 +102,6 @@ void Gather<T>::operator()(const PixelGrid& grid, std::int64_t p0, std::int64_t 
   }
 }
 
-void widen(Margins& m, const Window& window, std::int64_t rows, std::int64_t columns, Size2 size) {
-  if (window.taps() == 0) return;
-  const Axis &h = window.h, &w = window.w;
-  m.top = std::max(m.top, -h.taps.front().offset);
-  m.left = std::max(m.left, -w.taps.front().offset);
-  m.bottom = std::max(m.bottom, (rows - 1) * h.step + h.taps.back().offset - (size.h - 1));
-  m.right = std::max(m.right, (columns - 1) * w.step + w.taps.back().offset - (size.w - 1));
-}
-
-void shift(Window& window, const Margins& m) {
-  for (Tap& t : window.h.taps) t.offset += m.top;
-  for (Tap& t : window.w.taps) t.offset += m.left;
-}
-
-template <class T>
-Images<const T> with_margins(const Images<const T>& x, const Margins& m, Scratch<T>& memory) {
-  const Images<T> out{nullptr, x.count, x.height + m.top + m.bottom, x.width + m.left + m.right, x.channels};
-  const std::int64_t row = out.width * out.channels, left = m.left * x.channels, middle = x.width * x.channels;
-  memory = Scratch<T>(out.count * out.height * row);
-  parallel_for(out.count * out.height, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, row)),
-               [&](std::int64_t begin, std::int64_t end) {
-                 for (std::int64_t r = begin; r < end; ++r) {
-                   const std::int64_t i = r % out.height - m.top;
-                   T* to = memory.data() + r * row;
-                   if (i < 0 || i >= x.height) {
-                     std::fill_n(to, row, T(0));
-                     continue;
-                   }
-                   std::fill_n(to, left, T(0));
-                   std::copy_n(x.data + x.offset(r / out.height, i, 0), middle, to + left);
-                   std::fill_n(to + left + middle, row - left - middle, T(0));
-                 }
-               });
-  return {memory.data(), out.count, out.height, out.width, out.channels};
-}
-
-template Images<const float> with_margins(const Images<const float>&, const Margins&, Scratch<float>&);
-template Images<const double> with_margins(const Images<const double>&, const Margins&, Scratch<double>&);
 template class Gather<float>;
 template class Gather<double>;
 

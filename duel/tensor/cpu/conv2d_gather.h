@@ -36,21 +36,6 @@ class Gather {
   Span rows_, columns_inside_;  // origins of such windows
 };
 
-/// How far windows reach beyond the pictures.
-struct Margins {
-  std::int64_t top = 0, bottom = 0, left = 0, right = 0;
-};
-/// Widens `m` by what `window` needs, from the origins of a grid of rows x columns.
-void widen(Margins& m, const Window& window, std::int64_t rows, std::int64_t columns, Size2 size);
-/// The window as it falls on pictures with these margins.
-void shift(Window& window, const Margins& m);
-/// Copies of the pictures with margins of zeros, in `memory`: what thin layers gather from, for there the borders would
-/// take longer than the product.
-template <class T>
-Images<const T> with_margins(const Images<const T>& x, const Margins& m, Scratch<T>& memory);
-
-extern template Images<const float> with_margins(const Images<const float>&, const Margins&, Scratch<float>&);
-extern template Images<const double> with_margins(const Images<const double>&, const Margins&, Scratch<double>&);
 extern template class Gather<float>;
 extern template class Gather<double>;
 

@@ -42,8 +42,21 @@ struct Window {
   std::int64_t taps() const { return static_cast<std::int64_t>(h.taps.size() * w.taps.size()); }
 };
 
+/// Whether the taps, and the windows of neighbouring pixels, lie near each other: else what a few of them reach is too
+/// much to copy.
+inline bool is_compact(const Window& window) {
+  constexpr std::int64_t kMostReach = 64;
+  const auto near = [](const Axis& axis) {
+    return !axis.taps.empty() && axis.step <= kMostReach &&
+           axis.taps.back().offset - axis.taps.front().offset <= kMostReach;
+  };
+  return near(window.h) && near(window.w);
+}
+
 /// Output position to input positions.
 Window convolution_window(const Conv2dGeometry& g, Size2 kernel);
+/// The way back, of a window of step 1.
+Window mirrored(const Window& window);
 
 /// Weights seen from a product: element (tap, k, n) for source channel k and target channel n of a group.
 template <class T>
@@ -89,8 +102,5 @@ class PixelCursor {
  private:
   const PixelGrid* grid_;
 };
-
-/// Runs of fewer numbers (of a row of taps) make a layer thin: there the product is no longer what takes the time.
-constexpr std::int64_t kThinRun = 64;
 
 }  // namespace duel::cpu

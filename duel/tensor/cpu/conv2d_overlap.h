@@ -2,12 +2,14 @@
 // the packets that few channels would leave empty, and the overlapping patches added up.
 #pragma once
 
+#include "duel/tensor/cpu/conv2d_finish.h"
 #include "duel/tensor/cpu/conv2d_geometry.h"
 
 namespace duel::cpu {
 
 /// target[n, i * step + offset, ...] += source[n, i, ...] * weights, from zero, over all source pixels and taps; what
-/// falls outside the target is dropped. `window` leads from source positions to target positions.
+/// falls outside the target is dropped; then target = finish(target). `window` leads from source positions to target
+/// positions.
 template <class T>
 struct OverlapAdd {
   Images<const T> source;
@@ -15,6 +17,7 @@ struct OverlapAdd {
   Weights<T> weights;
   Window window;
   std::int64_t groups;
+  Finish<T> finish = {};
 
   std::int64_t source_channels() const { return source.channels / groups; }
   std::int64_t target_channels() const { return target.channels / groups; }

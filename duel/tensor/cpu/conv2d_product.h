@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "duel/tensor/cpu/conv2d_finish.h"
 #include "duel/tensor/cpu/conv2d_geometry.h"
 #include "duel/tensor/derived_cache.h"
 
@@ -16,7 +17,7 @@ struct Phase {
   std::int64_t rows, columns;  // of the grid
 };
 
-/// target = source * weights, over all phases.
+/// target = finish(source * weights), over all phases.
 template <class T>
 struct ImplicitProduct {
   Images<const T> source;
@@ -24,13 +25,14 @@ struct ImplicitProduct {
   Weights<T> weights;
   std::int64_t groups;
   std::vector<Phase> phases;
+  Finish<T> finish = {};
 
   std::int64_t source_channels() const { return source.channels / groups; }
   std::int64_t target_channels() const { return target.channels / groups; }
 };
 
-/// What weights rearranged for the product depend on, besides their values: the form (0 as they are, m for Winograd's
-/// tiles of m), how they lie, and each phase's taps.
+/// What weights rearranged for the product depend on, besides their values: the form (0 as they are, 1 as patches that
+/// overlap, m for Winograd's tiles of m), how they lie, and each phase's taps.
 template <class T>
 DerivedCache::Key weights_key(const ImplicitProduct<T>& p, std::int64_t form) {
   const Weights<T>& w = p.weights;

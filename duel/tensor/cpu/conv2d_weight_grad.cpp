@@ -5,6 +5,8 @@
 
 #include "duel/tensor/cpu/conv2d.h"
 #include "duel/tensor/cpu/conv2d_gather.h"
+#include "duel/tensor/cpu/conv2d_grouped.h"
+#include "duel/tensor/cpu/conv2d_thin.h"
 #include "duel/tensor/cpu/gemm_blocks.h"
 #include "duel/tensor/cpu/winograd.h"
 #include "duel/tensor/thread_pool.h"
@@ -21,6 +23,12 @@ struct WeightGrad {
   PixelGrid grid;
 
   std::int64_t size() const { return groups * outputs * columns; }
+  /// Whether sums over few pixels, which are whole at once, go past the caches: there are too many for those.
+  bool streams(const T* dw) const {
+    constexpr std::int64_t kMany = 1 << 20, kLine = 64 / sizeof(T);
+    return size() >= kMany && grid.size() <= kBlockK && columns % kLine == 0 &&
+           reinterpret_cast<std::uintptr_t>(dw) % 64 == 0;
+  }
 };
 
 /// Which of the two goes along the packets.
@@ -77,11 +85,12 @@ void multiply_piece(const GemmKernels<T>& kernels, const WeightGrad<T>& g, Along
   else
     for (std::int64_t q = 0; q < columns; ++q) rows[q] = corner + q;
 
+  const StoreMode first_mode = along_columns && g.streams(piece.dw) ? StoreMode::stream : StoreMode::overwrite;
   const Gather<T> gather(g.x, g.window, piece.group * g.channels, g.channels, piece.q0, piece.q1);
   std::int64_t p = piece.p0;
   do {  // once even without pixels, which makes zeros
     const std::int64_t k = std::min(kBlockK, piece.p1 - p);
-    const StoreMode mode = p == piece.p0 ? StoreMode::overwrite : StoreMode::accumulate;
+    const StoreMode mode = p > piece.p0 ? StoreMode::accumulate : first_mode;
     const T* dy = g.dy.data + p * g.dy.channels + piece.group * g.outputs + piece.o0;
     if (k > 0) gather(g.grid, p, p + k, x.data(), ld, whole);
     if (!in_place) {
@@ -99,15 +108,8 @@ void multiply_piece(const GemmKernels<T>& kernels, const WeightGrad<T>& g, Along
 }
 
 template <class T>
-void multiply(WeightGrad<T> g, T* dw) {
+void multiply(const WeightGrad<T>& g, T* dw) {
   const GemmKernels<T>& kernels = gemm_kernels<T>();
-  Scratch<T> widened;
-  if (static_cast<std::int64_t>(g.window.w.taps.size()) * g.channels < kThinRun) {
-    Margins margins;
-    widen(margins, g.window, g.grid.rows.end, g.grid.columns.end, {g.x.height, g.x.width});
-    g.x = with_margins(g.x, margins, widened);
-    shift(g.window, margins);
-  }
   const Cut cut = cut_work(kernels, g);
   const std::int64_t o_blocks = ceil_div(g.outputs, cut.o_block), q_blocks = ceil_div(g.columns, cut.q_block);
   const std::int64_t pixels = g.grid.size(), size = g.size();
@@ -130,6 +132,22 @@ void multiply(WeightGrad<T> g, T* dw) {
   });
 }
 
+/// Takes the thin form where x or dy is thin, the thinner of the two as such; tells whether it was.
+template <class T>
+bool by_thin(const WeightGrad<T>& g, T* dw) {
+  const std::int64_t row = static_cast<std::int64_t>(g.window.w.taps.size()) * g.channels, filter = g.columns;
+  const bool step_1 = g.window.h.step == 1 && g.window.w.step == 1;
+  if (step_1 && g.outputs < g.channels && thin_windows(g.dy, g.x, mirrored(g.window), g.groups))
+    weight_grad_thin(
+        ThinWeightGrad<T>{g.dy, g.x, mirrored(g.window), g.groups, dw, g.outputs * filter, row, g.channels, filter, 1});
+  else if (thin_windows(g.x, g.dy, g.window, g.groups))
+    weight_grad_thin(
+        ThinWeightGrad<T>{g.x, g.dy, g.window, g.groups, dw, g.outputs * filter, row, g.channels, 1, filter});
+  else
+    return false;
+  return true;
+}
+
 }  // namespace
 
 void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g,
@@ -143,9 +161,16 @@ void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, con
       if (const WinogradKernels* kernels = choose_winograd(algorithm, xs, dys, window, g.groups))
         return winograd_weight_grad(*kernels, xs, dys, window, dw.mutable_data<T>());
     }
-    multiply(WeightGrad<T>{xs, dys, window, g.groups, dw.size(0) / g.groups, dw.size(1),
-                           kernel.h * kernel.w * dw.size(1), PixelGrid{dy.size(0), {0, dy.size(2)}, {0, dy.size(3)}}},
-             dw.mutable_data<T>());
+    if (grouped_weight_grad(xs, dys, window, g.groups, dw.mutable_data<T>())) return;
+    const WeightGrad<T> grad{xs,
+                             dys,
+                             window,
+                             g.groups,
+                             dw.size(0) / g.groups,
+                             dw.size(1),
+                             kernel.h * kernel.w * dw.size(1),
+                             PixelGrid{dy.size(0), {0, dy.size(2)}, {0, dy.size(3)}}};
+    if (!by_thin(grad, dw.mutable_data<T>())) multiply(grad, dw.mutable_data<T>());
   });
 }
 

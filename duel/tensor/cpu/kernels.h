@@ -36,15 +36,15 @@ void scatter_add(const Tensor& g, const Tensor& index, const Tensor& y, int d);
 
 void channel_moments(const Tensor& x, const Tensor& mean, const Tensor& var);
 void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
-                        const Tensor& y);
+                        Rectifier r, const Tensor& y);
 void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
-                     const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+                     const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
 void group_moments(const Tensor& x, const Tensor& mean, const Tensor& var);
 void normalize_groups(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
-                      const Tensor& y);
+                      Rectifier r, const Tensor& y);
 void group_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
-                     const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+                     const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
 void uniform(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double low, double high);
 void normal(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double mean, double stddev);

@@ -22,9 +22,11 @@ namespace duel::cpu {
   template <class T>                                                                      \
   CopyLoops<T> copy_loops();                                                              \
   template <class T>                                                                      \
+  FinishLoops<T> finish_loops();                                                          \
+  template <class T>                                                                      \
   Loops<T> all() {                                                                        \
     return {pointwise_loops<T>(), reduce_loops<T>(), norm_loops<T>(), softmax_loops<T>(), \
-            optim_loops<T>(),     random_loops<T>(), copy_loops<T>()};                    \
+            optim_loops<T>(),     random_loops<T>(), copy_loops<T>(), finish_loops<T>()}; \
   }                                                                                       \
   }
 

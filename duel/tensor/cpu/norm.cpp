@@ -49,48 +49,11 @@ void channel_moments(const Tensor& x, const Tensor& mean, const Tensor& var) {
   });
 }
 
-void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
-                        const Tensor& y) {
-  const NormGeometry g(x);
-  if (x.numel() == 0) return;
-  dispatch_floating("normalize_channels", x.dtype(), [&](auto tag) {
-    using T = typename decltype(tag)::type;
-    const PerSample<T> scale(gain, 1), offset(bias, 0);
-    const T *px = x.data<T>(), *pm = mean.data<T>(), *pr = rstd.data<T>();
-    T* py = y.mutable_data<T>();
-    const std::int64_t ms = mean.strides()[0], rs = rstd.strides()[0];
-    for_each_run<T>(
-        g, scale.same_for_all_samples() && offset.same_for_all_samples(), 3,
-        [&](std::int64_t n, T* scratch) {
-          fill_period(g, scratch, [&](std::int64_t c) { return pm[c * ms]; });
-          fill_period(g, scratch + g.period, [&](std::int64_t c) { return pr[c * rs] * scale(n, c); });
-          fill_period(g, scratch + 2 * g.period, [&](std::int64_t c) { return offset(n, c); });
-        },
-        [&](std::int64_t first, std::int64_t count, const T* scratch) {
-          loops<T>().norm.normalize(px + first, py + first, count, g.period, scratch, scratch + g.period,
-                                    scratch + 2 * g.period);
-        });
-  });
-}
-
 namespace {
 
-// dgain[n, c] = sum_s dy * xhat and dbias[n, c] = sum_s dy.
-template <class T>
-void parameter_grads(const NormGeometry& g, const T* x, const T* dy, const T* mean, const T* rstd, T* dgain, T* dbias) {
-  const auto means = uninitialized(g.period);
-  fill_period(g, means.get(), [&](std::int64_t c) { return mean[c]; });
-  sum_per_sample(
-      g, [&](std::int64_t, double*) { return means.get(); },
-      [&](std::int64_t first, std::int64_t count, const double* shift, double* sum, double* product) {
-        loops<T>().norm.grad_sums(x + first, dy + first, count, g.period, shift, sum, product);
-      },
-      [&](std::int64_t n, const double* sum, const double* product) {
-        for (std::int64_t c = 0; c < g.channels; ++c) {
-          dbias[n * g.channels + c] = static_cast<T>(sum[c]);
-          dgain[n * g.channels + c] = static_cast<T>(product[c] * rstd[c]);
-        }
-      });
+// Statistics [C] as [N, C].
+Tensor of_all_samples(const Tensor& statistic, const Tensor& x) {
+  return statistic.expand({x.size(0), statistic.size(0)});
 }
 
 // sums[c] = sum_n gain[n, c] * grads[n, c]
@@ -111,41 +74,37 @@ void weigh(const NormGeometry& g, const PerSample<T>& gain, const T* grads, doub
 
 }  // namespace
 
-// With G = dy * gain and means over the M elements of a channel (Ioffe and Szegedy 2015, section 3):
-//   dx = rstd * (G - mean(G) - xhat * mean(G * xhat)),
-// where M * mean(G) and M * mean(G * xhat) are dbias and dgain weighed by gain and summed over the samples.
+void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
+                        Rectifier r, const Tensor& y) {
+  if (x.numel() == 0) return;
+  dispatch_floating("normalize_channels", x.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const SampleNormalization<T> f(NormGeometry(x), of_all_samples(mean, x), of_all_samples(rstd, x), gain, bias, r);
+    normalize(f, x.data<T>(), y.mutable_data<T>());
+  });
+}
+
+// The sums over all samples are those of each, weighed by its gain.
 void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
-                     const Tensor& dx, const Tensor& dgain, const Tensor& dbias) {
-  const NormGeometry g(x);
+                     const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias) {
   if (x.numel() == 0) {
     fill(dgain, 0);
     fill(dbias, 0);
     return;
   }
+  const NormGeometry whole(x);
+  // With sums over all samples, the batch is one large sample.
+  const NormGeometry g = dgain.size(0) == 1 ? NormGeometry(1, whole.samples * whole.pixels, whole.channels) : whole;
   dispatch_floating("batch_norm_grad", x.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Tensor dense_mean = mean.row_major(), dense_rstd = rstd.row_major();
-    const T *px = x.data<T>(), *pd = dy.data<T>(), *pm = dense_mean.data<T>(), *pr = dense_rstd.data<T>();
-    parameter_grads(g, px, pd, pm, pr, dgain.mutable_data<T>(), dbias.mutable_data<T>());
-    const PerSample<T> scale(gain, 1);
+    const SampleNormalization<T> f(g, of_all_samples(mean, x), of_all_samples(rstd, x), gain, bias, r);
+    parameter_grads(f, x.data<T>(), dy.data<T>(), dgain.mutable_data<T>(), dbias.mutable_data<T>(),
+                    [](std::int64_t, const double*, const double*) {});
     const auto sums = uninitialized(g.channels), products = uninitialized(g.channels);
-    weigh(g, scale, dbias.data<T>(), sums.get());
-    weigh(g, scale, dgain.data<T>(), products.get());
-    const double elements = static_cast<double>(g.samples * g.pixels);
-    T* out = dx.mutable_data<T>();
-    for_each_run<T>(
-        g, scale.same_for_all_samples(), 4,
-        [&](std::int64_t n, T* scratch) {
-          fill_period(g, scratch, [&](std::int64_t c) { return pm[c]; });
-          fill_period(g, scratch + g.period, [&](std::int64_t c) { return pr[c] * scale(n, c); });
-          fill_period(g, scratch + 2 * g.period,
-                      [&](std::int64_t c) { return -(pr[c] * (pr[c] * products[c] / elements)); });
-          fill_period(g, scratch + 3 * g.period, [&](std::int64_t c) { return -(pr[c] * sums[c] / elements); });
-        },
-        [&](std::int64_t first, std::int64_t count, const T* scratch) {
-          loops<T>().norm.grad(px + first, pd + first, out + first, count, g.period, scratch, scratch + g.period,
-                               scratch + 2 * g.period, scratch + 3 * g.period);
-        });
+    weigh(g, f.gain, dbias.data<T>(), sums.get());
+    weigh(g, f.gain, dgain.data<T>(), products.get());
+    input_grad(f, static_cast<double>(g.samples * g.pixels), sums.get(), products.get(), x.data<T>(), dy.data<T>(),
+               dx.mutable_data<T>());
   });
 }
 

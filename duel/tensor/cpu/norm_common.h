@@ -1,5 +1,6 @@
 // What batch and group normalisation share: channels-last data as pixels of channels, arrays of one value per channel
-// as the inner loops want them, sums over each sample, and the walk over all elements.
+// as the inner loops want them, sums over each sample, and the walk over all elements. Batch normalisation is the case
+// of one channel a group and statistics that all samples share.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "duel/tensor/backend.h"
 #include "duel/tensor/cpu/simd/loops.h"
 #include "duel/tensor/cpu/strided.h"
 #include "duel/tensor/tensor.h"
@@ -57,31 +59,66 @@ inline void fold_period(const NormGeometry& g, const double* values, double* cha
     for (std::int64_t c = 0; c < g.channels; ++c) channels[c] += values[first + c];
 }
 
-/// gain or bias: [N, C] of any strides, or a constant.
+/// Statistics [N, G], gain or bias [N, C], of any strides, or a constant.
 template <class T>
 struct PerSample {
   PerSample(const Tensor& t, T constant) : value(constant) {
     if (!t.defined()) return;
     data = t.data<T>();
     sample_step = t.size(0) > 1 ? t.strides()[0] : 0;
-    channel_step = t.strides()[1];
+    step = t.strides()[1];
   }
-  T operator()(std::int64_t n, std::int64_t c) const { return data ? data[n * sample_step + c * channel_step] : value; }
-  /// Those of sample n.
-  void copy(std::int64_t n, std::int64_t channels, T* out) const {
-    const T* row = data + n * sample_step;
-    if (!data)
-      std::fill_n(out, channels, value);
-    else if (channel_step == 1)
-      std::copy_n(row, channels, out);
-    else
-      for (std::int64_t c = 0; c < channels; ++c) out[c] = row[c * channel_step];
-  }
+  T operator()(std::int64_t n, std::int64_t i) const { return data ? data[n * sample_step + i * step] : value; }
   bool same_for_all_samples() const { return sample_step == 0; }
 
   T value;
   const T* data = nullptr;
-  std::int64_t sample_step = 0, channel_step = 0;
+  std::int64_t sample_step = 0, step = 0;
+};
+
+/// A normalisation of x: what makes it, sample by sample, and that as the inner loops want it.
+template <class T>
+struct SampleNormalization {
+  static constexpr int kArrays = 3;
+
+  SampleNormalization(const NormGeometry& geometry, const Tensor& means, const Tensor& rstds, const Tensor& gains,
+                      const Tensor& biases, Rectifier r)
+      : g(geometry),
+        groups(means.size(1)),
+        width(g.channels / groups),
+        mean(means, 0),
+        rstd(rstds, 1),
+        gain(gains, 1),
+        bias(biases, 0),
+        slope(static_cast<T>(r.slope)) {}
+
+  bool same_statistics() const { return mean.same_for_all_samples() && rstd.same_for_all_samples(); }
+  bool same_for_all_samples() const {
+    return same_statistics() && gain.same_for_all_samples() && bias.same_for_all_samples();
+  }
+
+  /// Fills kArrays arrays of one period each for sample n.
+  void fill(std::int64_t n, T* arrays) const {
+    fill_groups(arrays, [&](std::int64_t i) { return mean(n, i); });
+    T *scale = arrays + g.period, *offset = scale + g.period;
+    for (std::int64_t i = 0, c = 0; i < groups; ++i)
+      for (const T r = rstd(n, i); c < (i + 1) * width; ++c) scale[c] = r * gain(n, c);
+    repeat_channels(g, scale);
+    fill_period(g, offset, [&](std::int64_t c) { return bias(n, c); });
+  }
+  Normalization<T> of(const T* arrays) const { return {arrays, arrays + g.period, arrays + 2 * g.period, slope}; }
+
+  /// values[c] = f(group of c), repeated to fill the period.
+  template <class F>
+  void fill_groups(T* values, const F& f) const {
+    for (std::int64_t i = 0; i < groups; ++i) std::fill_n(values + i * width, width, static_cast<T>(f(i)));
+    repeat_channels(g, values);
+  }
+
+  const NormGeometry g;
+  const std::int64_t groups, width;
+  const PerSample<T> mean, rstd, gain, bias;
+  const T slope;
 };
 
 /// Calls prepare(sample, scratch) and then f(first element, elements, scratch) for runs of pixels that share a sample
@@ -100,21 +137,24 @@ void for_each_run(const NormGeometry& g, bool shared, int arrays, const Prepare&
   });
 }
 
-/// Two sums per channel of each sample, in double. prepare(sample, scratch) gives one number per place of the period
-/// (in `scratch` or elsewhere); add(first element, elements, those, sums, sums2) adds a run of pixels to the sums per
-/// place; store(sample, sums, sums2) takes those per channel. Large samples are cut into pieces, put together in order.
-template <class Prepare, class Add, class Store>
-void sum_per_sample(const NormGeometry& g, const Prepare& prepare, const Add& add, const Store& store) {
+/// Two sums per channel of each sample, in double. prepare(sample, scratch) fills `arrays` arrays of one period each
+/// (once, where `shared`); add(first element, elements, scratch, sums, sums2) adds a run of pixels to the sums per
+/// place of the period; store(sample, sums, sums2) takes those per channel. Large samples are cut into pieces, put
+/// together in order.
+template <class T, class Prepare, class Add, class Store>
+void sum_per_sample(const NormGeometry& g, bool shared, int arrays, const Prepare& prepare, const Add& add,
+                    const Store& store) {
   const std::int64_t grain = std::min(g.grain(), g.pixels), pieces = ceil_div(g.pixels, grain), pair = 2 * g.channels;
   const auto partial = uninitialized(pieces > 1 ? g.samples * pieces * pair : 0);
   parallel_for(g.samples * pieces, g.grain() / grain, [&](std::int64_t begin, std::int64_t end) {
-    std::vector<double> scratch(static_cast<std::size_t>(g.period)), sums(static_cast<std::size_t>(2 * g.period)),
-        folded(static_cast<std::size_t>(pair));
+    std::vector<T> scratch(static_cast<std::size_t>(arrays * g.period));
+    std::vector<double> sums(static_cast<std::size_t>(2 * g.period)), folded(static_cast<std::size_t>(pair));
+    std::int64_t prepared = -1;
     for (std::int64_t i = begin; i < end; ++i) {
       std::fill(sums.begin(), sums.end(), 0.0);
       const std::int64_t n = i / pieces, first = i % pieces * grain, count = std::min(grain, g.pixels - first);
-      add((n * g.pixels + first) * g.channels, count * g.channels, prepare(n, scratch.data()), sums.data(),
-          sums.data() + g.period);
+      if (prepared < 0 || (!shared && prepared != n)) prepare(prepared = n, scratch.data());
+      add((n * g.pixels + first) * g.channels, count * g.channels, scratch.data(), sums.data(), sums.data() + g.period);
       double* out = pieces > 1 ? partial.get() + i * pair : folded.data();
       fold_period(g, sums.data(), out);
       fold_period(g, sums.data() + g.period, out + g.channels);
@@ -131,6 +171,57 @@ void sum_per_sample(const NormGeometry& g, const Prepare& prepare, const Add& ad
                    store(n, total.data(), total.data() + g.channels);
                  }
                });
+}
+
+/// y = the normalisation of x, rectified.
+template <class T>
+void normalize(const SampleNormalization<T>& f, const T* x, T* y) {
+  for_each_run<T>(
+      f.g, f.same_for_all_samples(), f.kArrays, [&](std::int64_t n, T* scratch) { f.fill(n, scratch); },
+      [&](std::int64_t first, std::int64_t count, const T* scratch) {
+        loops<T>().norm.normalize(x + first, y + first, count, f.g.period, f.of(scratch));
+      });
+}
+
+/// dgain[n, c] = sum_s g * xhat and dbias[n, c] = sum_s g; then store(sample, sums of g, sums of g * xhat), per
+/// channel.
+template <class T, class Store>
+void parameter_grads(const SampleNormalization<T>& f, const T* x, const T* dy, T* dgain, T* dbias, const Store& store) {
+  sum_per_sample<T>(
+      f.g, f.same_for_all_samples(), f.kArrays, [&](std::int64_t n, T* scratch) { f.fill(n, scratch); },
+      [&](std::int64_t first, std::int64_t count, const T* scratch, double* sum, double* product) {
+        loops<T>().norm.grad_sums(x + first, dy + first, count, f.g.period, f.of(scratch), sum, product);
+      },
+      [&](std::int64_t n, double* sum, double* product) {
+        for (std::int64_t i = 0, c = 0; i < f.groups; ++i)
+          for (const double r = f.rstd(n, i); c < (i + 1) * f.width; ++c) {
+            product[c] *= r;
+            dbias[n * f.g.channels + c] = static_cast<T>(sum[c]);
+            dgain[n * f.g.channels + c] = static_cast<T>(product[c]);
+          }
+        store(n, sum, product);
+      });
+}
+
+/// dx = rstd * (G - mean(G) - xhat * mean(G * xhat)) with G = g * gain and means over the `elements` that share
+/// statistics (Ioffe and Szegedy 2015, section 3; Wu and He 2018), whose sums [N, G] or [1, G] are given.
+template <class T>
+void input_grad(const SampleNormalization<T>& f, double elements, const double* sums, const double* products,
+                const T* x, const T* dy, T* dx) {
+  const std::int64_t row = f.same_statistics() ? 0 : f.groups, period = f.g.period;
+  for_each_run<T>(
+      f.g, f.same_for_all_samples(), f.kArrays + 2,
+      [&](std::int64_t n, T* scratch) {
+        f.fill(n, scratch);
+        T* linear = scratch + f.kArrays * period;
+        const double *sum = sums + n * row, *product = products + n * row;
+        f.fill_groups(linear, [&](std::int64_t i) { return -(f.rstd(n, i) * (f.rstd(n, i) * product[i] / elements)); });
+        f.fill_groups(linear + period, [&](std::int64_t i) { return -(f.rstd(n, i) * sum[i] / elements); });
+      },
+      [&](std::int64_t first, std::int64_t count, const T* scratch) {
+        const T* linear = scratch + f.kArrays * period;
+        loops<T>().norm.grad(x + first, dy + first, dx + first, count, period, f.of(scratch), linear, linear + period);
+      });
 }
 
 }  // namespace duel::cpu

@@ -162,6 +162,7 @@ void transform_output(const Job& job, const Piece& piece, const float* products,
                              : nowhere;
       }
     job.kernels.output(in, out, n1 - n0);
+    job.product.finish(out, m * m, n0, n1 - n0);
   }
 }
 

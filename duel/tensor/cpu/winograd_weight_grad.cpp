@@ -14,12 +14,14 @@ struct Job {
   const WinogradKernels& kernels;
   const Images<const float>&x, &dy;
   const Window& window;
+  Span outputs;  // channels of dy
   std::vector<DensePart> parts;
   PixelGrid tiles;
   std::vector<float> zeros;  // a pixel outside the picture
 
   std::int64_t points() const { return kernels.n() * kernels.n(); }
-  /// Columns of the sums: parts x input channels.
+  /// Rows of the sums, and columns: parts x input channels.
+  std::int64_t rows() const { return outputs.end - outputs.begin; }
   std::int64_t columns() const { return static_cast<std::int64_t>(parts.size()) * x.channels; }
 };
 
@@ -57,7 +59,8 @@ void transform_output_grad(const Job& job, std::int64_t t0, std::int64_t t1, std
   for (std::int64_t t = t0; t < t1; ++t, tile.next()) {
     for (std::int64_t i = 0; i < job.points(); ++i) out[i] = to.at(i, t - first);
     source.pixels(tile.image, tile.row * m, tile.column * m, m, job.zeros.data(), in);
-    job.kernels.output_grad(in, out, job.dy.channels);
+    for (std::int64_t i = 0; i < m * m; ++i) in[i] += job.outputs.begin;
+    job.kernels.output_grad(in, out, job.rows());
   }
 }
 
@@ -88,7 +91,7 @@ void add_tiles(const Job& job, std::int64_t t0, std::int64_t t1, const Tiles& x,
     transform_input(job, t0 + begin, t0 + end, t0, x);
     transform_output_grad(job, t0 + begin, t0 + end, t0, dy);
   });
-  const std::int64_t outputs = job.dy.channels, columns = job.columns();
+  const std::int64_t outputs = job.rows(), columns = job.columns();
   const ProductCut cut = cut_product(job.points(), outputs, columns, job.gemm.rows, job.gemm.columns);
   const std::int64_t o_blocks = ceil_div(outputs, cut.m_block), q_blocks = ceil_div(columns, cut.n_block);
   parallel_for(job.points() * o_blocks * q_blocks, 1, [&](std::int64_t begin, std::int64_t end) {
@@ -107,7 +110,7 @@ void transform_sums(const Job& job, const Tiles& sums, float* dw) {
   const std::int64_t r = job.kernels.r, channels = job.x.channels;
   const std::int64_t across = static_cast<std::int64_t>(job.window.w.taps.size());
   const std::int64_t filter = job.window.taps() * channels;
-  parallel_for(job.dy.channels, 1, [&](std::int64_t begin, std::int64_t end) {
+  parallel_for(job.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
     const float* in[kMostWinogradPoints];
     float* out[kMostWinogradPoints];
     for (std::int64_t o = begin; o < end; ++o)
@@ -117,7 +120,7 @@ void transform_sums(const Job& job, const Tiles& sums, float* dw) {
           in[i] = sums.at(i, o) + static_cast<std::int64_t>(part) * channels;
         for (std::int64_t i = 0; i < r * r; ++i)
           out[i] =
-              dw + o * filter +
+              dw + (job.outputs.begin + o) * filter +
               (p.h.kernel[static_cast<std::size_t>(i / r)] * across + p.w.kernel[static_cast<std::size_t>(i % r)]) *
                   channels;
         job.kernels.weight_grad(in, out, channels);
@@ -125,30 +128,45 @@ void transform_sums(const Job& job, const Tiles& sums, float* dw) {
   });
 }
 
+/// The weights of the job's outputs.
+void multiply(const Job& job, float* dw) {
+  const std::int64_t tiles = job.tiles.size(), points = job.points();
+  const std::int64_t x_ld = spread_row<float>(job.columns()), dy_ld = spread_row<float>(job.rows());
+  // The sums pass through the caches with every block of tiles, the transformed tiles a few times: blocks somewhat
+  // larger than the sums, and no smaller than the last cache.
+  constexpr std::int64_t kLeast = 2 << 20, kMost = 5 << 20;  // numbers
+  const std::int64_t numbers = std::clamp(2 * points * job.rows() * x_ld, kLeast, kMost);
+  const std::int64_t most = std::clamp<std::int64_t>(numbers / (points * (x_ld + dy_ld)), 96, 2 * kBlockK);
+  const std::int64_t block = even_block(tiles, most, 4);
+  Scratch<float> x_data(points * block * x_ld), dy_data(points * block * dy_ld);
+  Scratch<float> sums(points * job.rows() * x_ld);
+  for (std::int64_t t = 0; t < tiles; t += block)
+    add_tiles(job, t, std::min(t + block, tiles), {x_data.data(), block, x_ld}, {dy_data.data(), block, dy_ld},
+              {sums.data(), job.rows(), x_ld});
+  transform_sums(job, {sums.data(), job.rows(), x_ld}, dw);
+}
+
 }  // namespace
 
 void winograd_weight_grad(const WinogradKernels& kernels, const Images<const float>& x, const Images<const float>& dy,
                           const Window& window, float* dw) {
-  const Job job{gemm_kernels<float>(),
-                kernels,
-                x,
-                dy,
-                window,
-                dense_parts(window),
-                {dy.count, {0, ceil_div(dy.height, kernels.m)}, {0, ceil_div(dy.width, kernels.m)}},
-                std::vector<float>(static_cast<std::size_t>(std::max(x.channels, dy.channels)))};
-  const std::int64_t tiles = job.tiles.size(), points = job.points();
-  const std::int64_t x_ld = spread_row<float>(job.columns()), dy_ld = spread_row<float>(dy.channels);
-  // As many tiles at a time as the last cache holds, transformed; more of them mean fewer passes over the sums.
-  constexpr std::int64_t kCache = 2 << 20;  // numbers
-  const std::int64_t most = std::clamp<std::int64_t>(kCache / (points * (x_ld + dy_ld)), 96, 2 * kBlockK);
-  const std::int64_t block = even_block(tiles, most, 4);
-  Scratch<float> x_data(points * block * x_ld), dy_data(points * block * dy_ld);
-  Scratch<float> sums(points * dy.channels * x_ld);
-  for (std::int64_t t = 0; t < tiles; t += block)
-    add_tiles(job, t, std::min(t + block, tiles), {x_data.data(), block, x_ld}, {dy_data.data(), block, dy_ld},
-              {sums.data(), dy.channels, x_ld});
-  transform_sums(job, {sums.data(), dy.channels, x_ld}, dw);
+  Job job{gemm_kernels<float>(),
+          kernels,
+          x,
+          dy,
+          window,
+          {0, 0},
+          dense_parts(window),
+          {dy.count, {0, ceil_div(dy.height, kernels.m)}, {0, ceil_div(dy.width, kernels.m)}},
+          std::vector<float>(static_cast<std::size_t>(std::max(x.channels, dy.channels)))};
+  // Sums take several times the memory of the weights: of no more outputs at a time than make so many numbers.
+  constexpr std::int64_t kMostSums = 4 << 20;
+  const std::int64_t most = std::max<std::int64_t>(kMostSums / (job.points() * spread_row<float>(job.columns())), 1);
+  const std::int64_t block = even_block(dy.channels, most, 4 * job.gemm.rows);
+  for (std::int64_t o = 0; o < dy.channels; o += block) {
+    job.outputs = {o, std::min(o + block, dy.channels)};
+    multiply(job, dw);
+  }
 }
 
 }  // namespace duel::cpu

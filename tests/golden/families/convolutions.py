@@ -30,3 +30,17 @@ def make():
              lambda dy, b: backward(dy, torch.zeros(x), b, (True, False, False))[0], tensor(y), tensor(w))
         case("conv2d_weight_grad: " + label,
              lambda a, dy: backward(dy, a, torch.zeros(w), (False, True, False))[1], tensor(x), tensor(y))
+
+    for label, x, w, s, p, g, bias, slope in [
+        ("relu", (1, 2, 4, 4), (3, 2, 4, 4), (2, 2), (1, 1), 1, True, 0),
+        ("leaky relu without bias", (1, 2, 3, 2), (2, 2, 3, 3), (2, 1), (1, 1), 1, False, 0.2),
+        ("leaky relu", (1, 4, 3, 3), (4, 2, 2, 2), (1, 1), (0, 0), 2, True, 0.2),
+    ]:
+        y = F.conv2d(torch.zeros(x), torch.zeros(w), None, s, p, 1, g).shape
+        biases = [tensor((w[0],))] if bias else []
+        case("conv2d: " + label, lambda a, b, c=None: F.leaky_relu(F.conv2d(a, b, c, s, p, 1, g), slope), tensor(x),
+             tensor(w), *biases)
+        biases = [tensor((x[1],))] if bias else []
+        case("conv_transpose2d: " + label,
+             lambda a, b, c=None: F.leaky_relu(F.conv_transpose2d(a, b, c, s, p, 0, g), slope), tensor(y), tensor(w),
+             *biases)

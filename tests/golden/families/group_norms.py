@@ -30,3 +30,8 @@ def make():
     case("layer_norm: one", layer(1), tensor((3, 1)), gain((1,)), tensor((1,)))
 
     case("pixel_norm: image", lambda x: x / (x.square().mean(1, keepdim=True) + eps).sqrt(), tensor((2, 3, 2, 4)))
+    case("group_norm: leaky relu, conditional", lambda x, g, b: F.leaky_relu(
+        group(2)(x) * g[:, :, None, None] + b[:, :, None, None], 0.2), tensor((3, 4, 2, 1)), gain((3, 4)), tensor((3, 4)))
+    case("group_norm: relu", lambda x, g, b: F.relu(group(2)(x, g, b)), tensor((2, 4, 3, 1)), gain((4,)), tensor((4,)))
+    case("instance_norm: relu, plain", lambda x: F.relu(instance(x)), tensor((2, 2, 3, 2)))
+    case("layer_norm: leaky relu, plain", lambda x: F.leaky_relu(layer(3)(x), 0.2), tensor((3, 2, 1, 3)))

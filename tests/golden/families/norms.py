@@ -19,3 +19,9 @@ def make():
     var = torch.tensor([0.5 + 0.25 * c for c in range(3)])
     case("normalize_channels: image", lambda x, g, b: F.batch_norm(x, mean, var, g, b, False, 0.1, eps),
          tensor((2, 3, 2, 4)), gain((3,)), tensor((3,)))
+    case("batch_norm: relu", lambda x, g, b: F.relu(norm(x, g, b)), tensor((3, 2, 2, 2)), gain((2,)), tensor((2,)))
+    case("batch_norm: leaky relu, conditional",
+         lambda x, g, b: F.leaky_relu(norm(x) * g[:, :, None, None] + b[:, :, None, None], 0.2),
+         tensor((3, 2, 2, 2)), gain((3, 2)), tensor((3, 2)))
+    case("normalize_channels: relu", lambda x, g, b: F.relu(F.batch_norm(x, mean, var, g, b, False, 0.1, eps)),
+         tensor((2, 3, 2, 2)), gain((3,)), tensor((3,)))

@@ -22,38 +22,53 @@ template <class T>
 constexpr int kColumns = kPackets* kLanes<T>;
 
 template <class T>
-using Tile = void (*)(std::int64_t k, const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T* const* c,
-                      std::int64_t j, StoreMode mode);
+using Tile = void (*)(const GemmBlock<T>& g, const T* a, const T* b, T* const* c, std::int64_t j);
+
+/// Whether A's rows lie side by side; whether offsets say where A's columns are.
+template <TileOrder order>
+constexpr bool kRowsFollow = order == TileOrder::columns || order == TileOrder::window_columns;
+constexpr bool has_offsets(TileOrder order) {
+  return order == TileOrder::windows || order == TileOrder::window_columns;
+}
 
 /// c[0..Rows)[j .. j + Packets * kLanes) = A B.
 template <class T, TileOrder order, int Packets, int Rows>
-void multiply_tile(std::int64_t k, const T* a, std::int64_t lda, const T* b, std::int64_t ldb, T* const* c,
-                   std::int64_t j, StoreMode mode) {
+void multiply_tile(const GemmBlock<T>& g, const T* a, const T* b, T* const* c, std::int64_t j) {
+  const std::int64_t k = g.k, lda = g.lda, ldb = g.ldb;
   Packet<T> sums[Rows][Packets];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
     for (int q = 0; q < Packets; ++q) sums[i][q] = broadcast(T(0));
 
-  // One pointer per three rows: with lda and 2 * lda as index registers all rows fit the addressing modes.
+  // One pointer per three rows: with one and two rows' distance as index registers all rows fit the addressing modes.
   constexpr int kGroups = (Rows + 2) / 3;
+  const std::int64_t row_step = kRowsFollow<order> ? 1 : lda, k_step = order == TileOrder::rows ? 1 : lda;
   const T* group[kGroups];
-  for (int i = 0; i < kGroups; ++i) group[i] = order == TileOrder::rows ? a + 3 * i * lda : a + 3 * i;
-  const std::int64_t row_step = order == TileOrder::rows ? lda : 1, k_step = order == TileOrder::rows ? 1 : lda;
+  for (int i = 0; i < kGroups; ++i) group[i] = a + 3 * i * row_step;
 
   for (std::int64_t p = 0; p < k; ++p) {
     Packet<T> bs[Packets];
 #pragma GCC unroll 4
     for (int q = 0; q < Packets; ++q) bs[q] = load(b + q * kLanes<T>);
+    const std::int64_t offset = has_offsets(order) ? g.offsets[p] : 0;
+    const std::int64_t row[3] = {offset, offset + row_step, offset + 2 * row_step};
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      const Packet<T> ai = broadcast(group[i / 3][i % 3 * row_step]);
+      const Packet<T> ai = broadcast(group[i / 3][row[i % 3]]);
 #pragma GCC unroll 4
       for (int q = 0; q < Packets; ++q) sums[i][q] = multiply_add<T>(ai, bs[q], sums[i][q]);
     }
+    // Fetches what is not in the cache yet: the next tile of A; or rows of B to come, where windows make up A.
+    constexpr std::int64_t kLine = 64 / sizeof(T), kAhead = 32;
+    if constexpr (order == TileOrder::rows) __builtin_prefetch(a + g.a_tile + p * kLine);
+    if constexpr (order == TileOrder::window_columns)
+      for (int q = 0; q < Packets * kLanes<T>; q += kLine) __builtin_prefetch(b + kAhead * ldb + q);
     b += ldb;
+    if constexpr (!has_offsets(order)) {
 #pragma GCC unroll 8
-    for (int i = 0; i < kGroups; ++i) group[i] += k_step;
+      for (int i = 0; i < kGroups; ++i) group[i] += k_step;
+    }
   }
 
 #pragma GCC unroll 16
@@ -61,7 +76,10 @@ void multiply_tile(std::int64_t k, const T* a, std::int64_t lda, const T* b, std
 #pragma GCC unroll 4
     for (int q = 0; q < Packets; ++q) {
       T* out = c[i] + j + q * kLanes<T>;
-      store<T>(out, mode == StoreMode::accumulate ? add<T>(load(out), sums[i][q]) : sums[i][q]);
+      if (g.mode == StoreMode::stream)
+        stream<T>(out, sums[i][q]);
+      else
+        store<T>(out, g.mode == StoreMode::accumulate ? add<T>(load(out), sums[i][q]) : sums[i][q]);
     }
 }
 
@@ -79,10 +97,15 @@ constexpr Tiles<T, order, Packets> kTiles = Tiles<T, order, Packets>::make(std::
 
 template <class T>
 Tile<T> select_tile(TileOrder order, std::int64_t rows, std::int64_t columns) {
-  const bool one = columns <= kLanes<T>;
-  if (order == TileOrder::rows)
-    return one ? kTiles<T, TileOrder::rows, 1>.by_rows[rows - 1] : kTiles<T, TileOrder::rows, 2>.by_rows[rows - 1];
-  return one ? kTiles<T, TileOrder::columns, 1>.by_rows[rows - 1] : kTiles<T, TileOrder::columns, 2>.by_rows[rows - 1];
+  const auto select = [&]<TileOrder fixed>() {
+    return columns <= kLanes<T> ? kTiles<T, fixed, 1>.by_rows[rows - 1] : kTiles<T, fixed, 2>.by_rows[rows - 1];
+  };
+  switch (order) {
+    case TileOrder::rows: return select.template operator()<TileOrder::rows>();
+    case TileOrder::columns: return select.template operator()<TileOrder::columns>();
+    case TileOrder::windows: return select.template operator()<TileOrder::windows>();
+    default: return select.template operator()<TileOrder::window_columns>();
+  }
 }
 
 /// A tile that C cannot take in whole packets: through a buffer.
@@ -96,27 +119,45 @@ void multiply_edge(const GemmBlock<T>& g, Tile<T> tile, const T* a, const T* b, 
     for (std::int64_t q = 0; q < kColumns<T>; ++q)
       buffer_rows[i][q] = g.mode == StoreMode::accumulate && q < columns ? c[i][(j + q) * g.c_stride] : T(0);
   }
-  tile(g.k, a, g.lda, b, g.ldb, buffer_rows, 0, g.mode);
+  tile(g, a, b, buffer_rows, 0);
   for (std::int64_t i = 0; i < rows; ++i)
     for (std::int64_t q = 0; q < columns; ++q) c[i][(j + q) * g.c_stride] = buffer_rows[i][q];
 }
 
+/// Fetches rows [p0, p1) of a panel, which processors by themselves begin to fetch only when it is being waited for.
+template <class T>
+void prefetch_panel(const T* b, std::int64_t ldb, std::int64_t p0, std::int64_t p1) {
+  constexpr std::int64_t kLine = 64 / sizeof(T);
+  for (std::int64_t p = p0; p < p1; ++p)
+    for (std::int64_t q = 0; q < kColumns<T>; q += kLine) __builtin_prefetch(b + p * ldb + q, 0, 2);
+}
+
 template <class T>
 void multiply(const GemmBlock<T>& g) {
+  // Windows may be cut anywhere: into tiles of one height, for a low one leaves the processor waiting for its sums.
+  const bool windows = has_offsets(g.order);
+  const std::int64_t tiles = (g.m + kRows - 1) / kRows, height = windows ? (g.m + tiles - 1) / tiles : kRows;
+  const std::int64_t a_tile = !windows ? g.a_tile : g.order == TileOrder::windows ? height * g.lda : height;
+  const std::int64_t share = g.k / tiles + 1;  // of the next panel, with each tile
   const T* b = g.b;
   for (std::int64_t j = 0; j < g.n; j += kColumns<T>, b += g.b_panel) {
     const std::int64_t columns = g.n - j < kColumns<T> ? g.n - j : kColumns<T>;
     const bool whole = columns % kLanes<T> == 0 && g.c_stride == 1;
     const T* a = g.a;
-    for (std::int64_t i = 0; i < g.m; i += kRows, a += g.a_tile) {
-      const std::int64_t rows = g.m - i < kRows ? g.m - i : kRows;
+    std::int64_t fetched = j + kColumns<T> < g.n && !windows ? 0 : g.k;
+    for (std::int64_t i = 0; i < g.m; i += height, a += a_tile) {
+      const std::int64_t fetch_end = fetched + share < g.k ? fetched + share : g.k;
+      prefetch_panel(b + g.b_panel, g.ldb, fetched, fetch_end);
+      fetched = fetch_end;
+      const std::int64_t rows = g.m - i < height ? g.m - i : height;
       const Tile<T> tile = select_tile<T>(g.order, rows, columns);
       if (whole)
-        tile(g.k, a, g.lda, b, g.ldb, g.c + i, j, g.mode);
+        tile(g, a, b, g.c + i, j);
       else
         multiply_edge(g, tile, a, b, g.c + i, rows, j, columns);
     }
   }
+  if (g.mode == StoreMode::stream) stream_end();
 }
 
 /// Rows x Columns inner products at once.
@@ -201,13 +242,25 @@ std::int64_t pack_straight(const PanelPack<T>& g) {
   return panels * width;
 }
 
+/// The same for any width.
+template <class T>
+std::int64_t pack_straight(const PanelPack<T>& g) {
+  if (g.width == kColumns<T>) return pack_straight<T, kColumns<T>>(g);
+  if (g.width == kRows) return pack_straight<T, kRows>(g);
+  if (g.width == 16) return pack_straight<T, 16>(g);
+  const std::int64_t panels = g.n / g.width;
+  for (std::int64_t p = 0; p < g.k; ++p)
+    for (std::int64_t panel = 0; panel < panels; ++panel)
+      __builtin_memcpy(g.out + panel * g.out_panel + p * g.width, g.source + p * g.k_stride + panel * g.width,
+                       static_cast<std::size_t>(g.width) * sizeof(T));
+  return panels * g.width;
+}
+
 template <class T>
 void pack(const PanelPack<T>& g) {
   std::int64_t done = 0;
-  if (g.n_stride == 1 && g.width == kColumns<T>)
-    done = pack_straight<T, kColumns<T>>(g);
-  else if (g.n_stride == 1 && g.width == kRows)
-    done = pack_straight<T, kRows>(g);
+  if (g.n_stride == 1)
+    done = pack_straight(g);
   else if (g.k_stride == 1 && g.width % kLanes<T> == 0)
     done = pack_transposed(g);
   for (std::int64_t j = done; j < (g.n + g.width - 1) / g.width * g.width; ++j) {
@@ -217,11 +270,43 @@ void pack(const PanelPack<T>& g) {
   }
 }
 
+template <class T, int Packets>
+void multiply_alike_packets(const T* const* a, const T* const* b, std::int64_t terms, T* y, std::int64_t j,
+                            StoreMode mode) {
+  Packet<T> sums[Packets];
+#pragma GCC unroll 4
+  for (int q = 0; q < Packets; ++q) sums[q] = broadcast(T(0));
+  for (std::int64_t i = 0; i < terms; ++i)
+#pragma GCC unroll 4
+    for (int q = 0; q < Packets; ++q)
+      sums[q] = multiply_add<T>(load(a[i] + j + q * kLanes<T>), load(b[i] + j + q * kLanes<T>), sums[q]);
+#pragma GCC unroll 4
+  for (int q = 0; q < Packets; ++q) {
+    T* out = y + j + q * kLanes<T>;
+    store<T>(out, mode == StoreMode::accumulate ? add<T>(load(out), sums[q]) : sums[q]);
+  }
+}
+
+template <class T>
+void multiply_alike(const T* const* a, const T* const* b, std::int64_t terms, T* y, std::int64_t n, StoreMode mode) {
+  std::int64_t j = 0;
+  for (; j + 4 * kLanes<T> <= n; j += 4 * kLanes<T>) multiply_alike_packets<T, 4>(a, b, terms, y, j, mode);
+  for (; j + kLanes<T> <= n; j += kLanes<T>) multiply_alike_packets<T, 1>(a, b, terms, y, j, mode);
+  for (; j < n; ++j) {
+    T sum = 0;
+    for (std::int64_t i = 0; i < terms; ++i) sum += a[i][j] * b[i][j];
+    y[j] = mode == StoreMode::accumulate ? y[j] + sum : sum;
+  }
+}
+
+template <class T>
+constexpr GemmKernels<T> kernels() {
+  return {kRows, kColumns<T>, kLanes<T>, multiply<T>, multiply_narrow<T>, pack<T>, multiply_alike<T>};
+}
+
 }  // namespace
 
-const GemmKernels<float> gemm_float32 = {kRows,           kColumns<float>,        kLanes<float>,
-                                         multiply<float>, multiply_narrow<float>, pack<float>};
-const GemmKernels<double> gemm_float64 = {
-    kRows, kColumns<double>, kLanes<double>, multiply<double>, multiply_narrow<double>, pack<double>};
+const GemmKernels<float> gemm_float32 = kernels<float>();
+const GemmKernels<double> gemm_float64 = kernels<double>();
 
 }  // namespace duel::cpu::DUEL_SIMD_NAMESPACE

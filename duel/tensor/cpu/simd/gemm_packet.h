@@ -29,6 +29,33 @@ template <class T>
 EIGEN_ALWAYS_INLINE void store(T* p, const Packet<T>& x) {
   Eigen::internal::pstoreu(p, x);
 }
+/// To memory past the caches; p must be aligned to whole packets, and a stream_end() must follow before others read.
+template <class T>
+EIGEN_ALWAYS_INLINE void stream(T* p, const Packet<T>& x) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    _mm512_stream_ps(p, x);
+  else
+    _mm512_stream_pd(p, x);
+#elif defined(__AVX__)
+  if constexpr (sizeof(T) == 4)
+    _mm256_stream_ps(p, x);
+  else
+    _mm256_stream_pd(p, x);
+#elif defined(__SSE2__)
+  if constexpr (sizeof(T) == 4)
+    _mm_stream_ps(p, x);
+  else
+    _mm_stream_pd(p, x);
+#else
+  store(p, x);
+#endif
+}
+EIGEN_ALWAYS_INLINE void stream_end() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
 template <class T>
 EIGEN_ALWAYS_INLINE Packet<T> broadcast(T x) {
   return Eigen::internal::pset1<Packet<T>>(x);
@@ -45,6 +72,22 @@ EIGEN_ALWAYS_INLINE Packet<T> multiply_add(const Packet<T>& a, const Packet<T>& 
 template <class T>
 EIGEN_ALWAYS_INLINE T sum(const Packet<T>& x) {
   return Eigen::internal::predux(x);
+}
+
+/// to[i] += from[i] for i < N, in packets as large as fit.
+template <int N, class T, class P = Packet<T>>
+EIGEN_ALWAYS_INLINE void add_to(T* to, const T* from) {
+  namespace packets = Eigen::internal;
+  using Half = typename packets::unpacket_traits<P>::half;
+  constexpr int kSize = packets::unpacket_traits<P>::size;
+  if constexpr (N >= kSize) {
+    packets::pstoreu(to, packets::padd(packets::ploadu<P>(to), packets::ploadu<P>(from)));
+    add_to<N - kSize, T, P>(to + kSize, from + kSize);
+  } else if constexpr (packets::unpacket_traits<Half>::size < kSize) {
+    add_to<N, T, Half>(to, from);
+  } else {
+    for (int i = 0; i < N; ++i) to[i] += from[i];
+  }
 }
 
 /// exp(x), and 0 where that would be denormal; NaN stays NaN.

@@ -31,20 +31,35 @@ struct ReduceLoops {
   Reduce sum, amax;
 };
 
-/// Over n consecutive elements whose channels repeat every `period`; the other arrays hold one value per channel.
+/// z = (x - mean) * scale + bias, y = z above 0, else slope * z; arrays of one value per channel.
+template <class T>
+struct Normalization {
+  const T *mean, *scale, *bias;
+  T slope;
+};
+
+/// Over n consecutive elements whose channels repeat every `period`; other arrays hold one value per channel. In the
+/// gradients g is dy where z is above 0, else slope * dy.
 template <class T>
 struct NormLoops {
   /// sum += x - shift, square += (x - shift)^2
   void (*moments)(const T* x, std::int64_t n, std::int64_t period, const double* shift, double* sum, double* square);
-  /// y = (x - mean) * scale + bias
-  void (*normalize)(const T* x, T* y, std::int64_t n, std::int64_t period, const T* mean, const T* scale,
-                    const T* bias);
-  /// sum += dy, product += dy * (x - mean)
-  void (*grad_sums)(const T* x, const T* dy, std::int64_t n, std::int64_t period, const double* mean, double* sum,
-                    double* product);
-  /// dx = dy * scale + (x - mean) * slope + bias
-  void (*grad)(const T* x, const T* dy, T* dx, std::int64_t n, std::int64_t period, const T* mean, const T* scale,
-               const T* slope, const T* bias);
+  void (*normalize)(const T* x, T* y, std::int64_t n, std::int64_t period, const Normalization<T>& f);
+  /// sum += g, product += g * (x - mean)
+  void (*grad_sums)(const T* x, const T* dy, std::int64_t n, std::int64_t period, const Normalization<T>& f,
+                    double* sum, double* product);
+  /// dx = g * scale + (x - mean) * linear + constant
+  void (*grad)(const T* x, const T* dy, T* dx, std::int64_t n, std::int64_t period, const Normalization<T>& f,
+               const T* linear, const T* constant);
+};
+
+template <class T>
+struct FinishLoops {
+  /// y[i][j] = leaky ReLU of y[i][j] + bias[j] for i < m, j < n; no bias if null, ReLU for slope 0.
+  void (*rows)(T* const* y, std::int64_t m, std::int64_t n, const T* bias, T slope);
+  /// dx = dy where y is above 0, else slope * dy, of n consecutive elements; sum[c] += the dx of channel c, the
+  /// channels repeating every `period`.
+  void (*grad)(const T* y, const T* dy, T* dx, std::int64_t n, std::int64_t period, T slope, double* sum);
 };
 
 /// Over rows of n >= 1 consecutive elements. Sums of exponentials are taken in double, a few packets at a time.
@@ -82,6 +97,9 @@ struct CopyLoops {
   /// out[r * out_step + c] = in[c * in_step + r]
   void (*transpose)(const T* in, std::int64_t in_step, T* out, std::int64_t out_step, std::int64_t rows,
                     std::int64_t cols);
+  /// out[r * out_step + c] += in[r * in_step + c] for r < rows, c < n; rows of `out` may overlap.
+  void (*add_overlapping)(const T* in, std::int64_t in_step, T* out, std::int64_t out_step, std::int64_t rows,
+                          std::int64_t n);
 };
 
 /// The constants of a step, reduced to what an element needs.
@@ -119,6 +137,7 @@ struct Loops {
   OptimLoops<T> optim;
   RandomLoops<T> random;
   CopyLoops<T> copy;
+  FinishLoops<T> finish;
 };
 
 /// The loops for `isa()`; T is float or double.
