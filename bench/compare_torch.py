@@ -11,7 +11,6 @@ also tells its memory. A ratio above 1 means that duel is faster. --check compar
 import argparse
 import json
 import os
-import resource
 import statistics
 import struct
 import subprocess
@@ -35,6 +34,11 @@ def read_safetensors(path):
         array = np.frombuffer(raw[begin:end], types[entry["dtype"]]).reshape(entry["shape"])
         out[name] = torch.from_numpy(array.copy())
     return out
+
+
+def peak_resident_mb():
+    with open("/proc/self/status") as status:
+        return next(int(line.split()[1]) * 1024e-6 for line in status if line.startswith("VmHWM:"))
 
 
 def split_inputs(state):
@@ -67,7 +71,7 @@ def work(name, variant, exported, threads):
             start = time.perf_counter()
             step(**inputs)
             times.append(1e3 * (time.perf_counter() - start))
-        report(times=times, peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024e-6)
+        report(times=times, peak_mb=peak_resident_mb())
 
 
 def first_step(name, threads):

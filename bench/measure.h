@@ -31,7 +31,7 @@ struct Peaks {
   void look_again();
 };
 
-/// The most memory that this process has held so far, in MB (10^6 bytes).
+/// The most memory that this program has held so far, in MB (10^6 bytes); 0 where the system does not tell.
 double peak_resident_mb();
 
 }  // namespace duel::bench

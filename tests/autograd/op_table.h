@@ -32,7 +32,7 @@ struct Case {
   DifferentiableFunction f;               ///< for float32 and float64 inputs
   Reference reference;                    ///< the same by naive loops in float64
   DifferentiableFunction composite = {};  ///< of a fused operation: its definition in other operations
-  std::vector<int> bent_in = {};          ///< of the row's `linear_in`, those in which this case is not linear after all
+  std::vector<int> bent_in = {};  ///< of the row's `linear_in`, those in which this case is not linear after all
 };
 
 constexpr int kAnyOrder = 0;
