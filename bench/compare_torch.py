@@ -131,6 +131,7 @@ def compare(arguments, name, folder):
         assert agree(losses, worker.first["losses"]), f"{name}: losses differ: duel {losses}, torch {worker.first}"
         workers[variant] = worker
 
+    assert workers, f"{name}: PyTorch ran in none of the variants {arguments.variants}"
     if arguments.check:
         print(f"{name}: losses {losses}, torch {[w.first['losses'] for w in workers.values()]}")
         for worker in workers.values():

@@ -39,3 +39,13 @@ foreach(name IN ITEMS ring custom_op)
     set_tests_properties(examples/${name} PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
   endif()
 endforeach()
+
+# That the benchmark runs; what it measures is no test.
+if(TARGET duel_bench)
+  add_test(NAME bench/first_step COMMAND duel_bench --first-step mlp-gan)
+  add_test(NAME bench/operation COMMAND duel_bench --only "conv 512->1 k4 4x4 forward" --repeat 1)
+  add_test(NAME bench/layers COMMAND duel_bench --step dcgan-fashion --repeat 1 --layers)
+  set_tests_properties(bench/layers PROPERTIES PASS_REGULAR_EXPRESSION "conv_transpose2d \\[64, 128, 7, 7\\]")
+  add_test(NAME bench/unknown_step COMMAND duel_bench --step nonsense)
+  set_tests_properties(bench/unknown_step PROPERTIES PASS_REGULAR_EXPRESSION "there is no step 'nonsense'; there are:")
+endif()
