@@ -12,23 +12,9 @@ namespace {
 
 using Case = ConvolutionCase;
 
-/// All three directions against the definition, with the same bits for any number of threads.
-void check_case(const Case& c, DType dtype) {
-  CAPTURE(c);
-  CAPTURE(name_of(dtype));
-  const Operands o = gaussian_operands(c, dtype);
-  const Reference reference(c, o);
-  for (Direction d : kDirections) {
-    CAPTURE(name_of(d));
-    const auto run = [&] { return convolve(d, c, o, cpu::ConvAlgorithm::automatic); };
-    CHECK(error_by_terms(run(), reference[d]) < roundings(dtype));
-    CHECK(same_for_any_threads(run));
-  }
-}
-
 void check_cases(const std::vector<Case>& cases) {
   for (const Case& c : cases)
-    for (DType dtype : {DType::float32, DType::float64}) check_case(c, dtype);
+    for (DType dtype : {DType::float32, DType::float64}) check_directions(c, dtype, cpu::ConvAlgorithm::automatic);
 }
 
 }  // namespace
@@ -74,9 +60,12 @@ TEST_CASE("convolutions of many weights for few pixels agree with the definition
 }
 
 TEST_CASE("weight gradients too large for the caches agree with the definition") {
-  check_case({{1, 256, 4, 6}, {272, 256, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}}, DType::float32);
-  check_case({{2, 256, 5, 4}, {500, 256, 3, 3}, {.padding = {1, 1}}}, DType::float64);
-  check_case({{3, 130, 2, 2}, {520, 130, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}}, DType::float32);
+  check_directions({{1, 256, 4, 6}, {272, 256, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}}, DType::float32,
+                   cpu::ConvAlgorithm::automatic);
+  check_directions({{2, 256, 5, 4}, {500, 256, 3, 3}, {.padding = {1, 1}}}, DType::float64,
+                   cpu::ConvAlgorithm::automatic);
+  check_directions({{3, 130, 2, 2}, {520, 130, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}}, DType::float32,
+                   cpu::ConvAlgorithm::automatic);
   const Case many_sums{{2, 240, 4, 4}, {300, 240, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}};  // in parts
   const Operands o = gaussian_operands(many_sums);
   const Reference reference(many_sums, o);

@@ -2,6 +2,8 @@
 // should give, and how far from it a result is.
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <array>
 #include <ostream>
 
@@ -146,6 +148,20 @@ inline double error_by_largest(const Tensor& t, const Sums& sums) {
     largest = std::fmax(largest, std::fabs(sums.value[i]));
   }
   return worst / largest;
+}
+
+/// All three directions of a case against the definition, with the same bits for any number of threads.
+inline void check_directions(const ConvolutionCase& c, DType dtype, cpu::ConvAlgorithm algorithm) {
+  CAPTURE(c);
+  CAPTURE(name_of(dtype));
+  const Operands o = gaussian_operands(c, dtype);
+  const Reference reference(c, o);
+  for (Direction d : kDirections) {
+    CAPTURE(name_of(d));
+    const auto run = [&] { return convolve(d, c, o, algorithm); };
+    CHECK(error_by_terms(run(), reference[d]) < roundings(dtype));
+    CHECK(same_for_any_threads(run));
+  }
 }
 
 }  // namespace duel::testing

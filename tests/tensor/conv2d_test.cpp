@@ -12,23 +12,9 @@ namespace {
 
 using Case = ConvolutionCase;
 
-/// All three functions against the definition, with the same bits for any number of threads.
-void check_case(const Case& c, DType dtype) {
-  CAPTURE(c);
-  CAPTURE(name_of(dtype));
-  const Operands o = gaussian_operands(c, dtype);
-  const Reference reference(c, o);
-  for (Direction d : kDirections) {
-    CAPTURE(name_of(d));
-    const auto run = [&] { return convolve(d, c, o, cpu::ConvAlgorithm::direct); };
-    CHECK(error_by_terms(run(), reference[d]) < roundings(dtype));
-    CHECK(same_for_any_threads(run));
-  }
-}
-
 void check_cases(const std::vector<Case>& cases) {
   for (const Case& c : cases)
-    for (DType dtype : {DType::float32, DType::float64}) check_case(c, dtype);
+    for (DType dtype : {DType::float32, DType::float64}) check_directions(c, dtype, cpu::ConvAlgorithm::direct);
 }
 
 }  // namespace
