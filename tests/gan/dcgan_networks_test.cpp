@@ -8,18 +8,6 @@ using namespace duel::testing;
 
 namespace {
 
-template <class Network>
-Network made(const typename Network::Options& o = {}) {
-  Rng rng(1);
-  return {rng, o};
-}
-
-template <class Network>
-std::int64_t count(const typename Network::Options& o = {}) {
-  Network network = made<Network>(o);
-  return count_parameters(network);
-}
-
 constexpr DcganLayout kFastai = DcganLayout::fastai;
 const MlpGanOptions kCgan{.classes = 10, .generator_widths = {128, 256, 512}};
 

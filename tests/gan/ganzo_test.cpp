@@ -9,18 +9,6 @@ using namespace duel::testing;
 
 namespace {
 
-template <class Network>
-Network made(const typename Network::Options& o = {}) {
-  Rng rng(1);
-  return {rng, o};
-}
-
-template <class Network>
-std::int64_t count(const typename Network::Options& o = {}) {
-  Network network = made<Network>(o);
-  return count_parameters(network);
-}
-
 const GanzoFcOptions kFc{.size = 4, .latent = 3, .layers = 2};
 const GanzoConvOptions kConv{.layers = 3, .latent = 5, .generator_width = 4, .discriminator_width = 2};
 

@@ -23,6 +23,19 @@ inline Tensor int_labels(std::initializer_list<std::int64_t> values) {
   return Tensor::from(values, {static_cast<std::int64_t>(values.size())});
 }
 
+template <class Network>
+Network made(const typename Network::Options& o = {}) {
+  Rng rng(1);
+  return {rng, o};
+}
+
+/// Its parameters.
+template <class Network>
+std::int64_t count(const typename Network::Options& o = {}) {
+  Network network = made<Network>(o);
+  return count_parameters(network);
+}
+
 /// Makes a module one of float64 with numbers in [-1, 1) for parameters, those of matrices and kernels times 2 /
 /// sqrt(elements per row), in the order of their names.
 template <class Module>
