@@ -82,6 +82,12 @@ Case dense_layer(Draw& draw) {
                {.stride = {stride, stride}, .padding = draw.size(0, 3)});
 }
 
+/// A patch discriminator's.
+Case patch_layer(Draw& draw) {
+  return layer(draw.number(1, 3), draw.channels(), draw.channels(), draw.size(1, 20), {4, 4},
+               {.padding = draw.size(0, 3)});
+}
+
 /// Sums taken as they are written are held to their terms, Winograd's to the largest result.
 void check_error(const Tensor& t, const Sums& sums, ConvAlgorithm algorithm) {
   if (t.dtype() == DType::float64)
@@ -108,8 +114,10 @@ void check_layer(const Case& c, DType dtype, const std::vector<ConvAlgorithm>& a
 }
 
 const std::vector<ConvAlgorithm> kAny{ConvAlgorithm::automatic, ConvAlgorithm::direct};
-const std::vector<ConvAlgorithm> kAll{ConvAlgorithm::automatic, ConvAlgorithm::direct, ConvAlgorithm::winograd2,
-                                      ConvAlgorithm::winograd4};
+const std::vector<ConvAlgorithm> kPatch{ConvAlgorithm::automatic, ConvAlgorithm::direct, ConvAlgorithm::winograd2,
+                                        ConvAlgorithm::winograd3};
+const std::vector<ConvAlgorithm> kDense{ConvAlgorithm::automatic, ConvAlgorithm::direct, ConvAlgorithm::winograd2,
+                                        ConvAlgorithm::winograd4};
 
 /// So many of the layers that `one` draws, in float32 by these algorithms and in float64.
 void check_layers(unsigned seed, int count, Case (*one)(Draw&), const std::vector<ConvAlgorithm>& algorithms = kAny) {
@@ -133,5 +141,6 @@ TEST_CASE("the direct algorithm agrees with the definition where one side has fe
 }
 
 TEST_CASE("all algorithms agree with the definition on layers that Winograd's are for") {
-  check_layers(8, 100, dense_layer, kAll);
+  check_layers(8, 100, dense_layer, kDense);
+  check_layers(9, 40, patch_layer, kPatch);
 }

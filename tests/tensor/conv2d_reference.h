@@ -80,7 +80,7 @@ inline std::string name_of(Direction d) {
 }
 
 inline std::string name_of(cpu::ConvAlgorithm algorithm) {
-  constexpr const char* kNames[] = {"automatic", "direct", "Winograd 2 x 2", "Winograd 4 x 4"};
+  constexpr const char* kNames[] = {"automatic", "direct", "Winograd 2 x 2", "Winograd 3 x 3", "Winograd 4 x 4"};
   return kNames[static_cast<int>(algorithm)];
 }
 

@@ -50,15 +50,23 @@ void fill(const Tensor& t, const Fill& f, std::mt19937& engine) {
   generate(t, [&](std::int64_t i) { return f(engine, i % columns + i / columns % rows); });
 }
 
+struct Kernel {
+  std::int64_t size, stride;
+  bool operator==(const Kernel&) const = default;
+};
+constexpr Kernel kKernels[] = {{3, 1}, {4, 2}, {4, 1}};
+
 struct Variant {
   std::string name;
-  std::int64_t kernel;
+  Kernel kernel;
   ConvAlgorithm algorithm;
 };
 const Variant kVariants[] = {
-    {"direct, 3x3", 3, ConvAlgorithm::direct},    {"F(2x2, 3x3)", 3, ConvAlgorithm::winograd2},
-    {"F(4x4, 3x3)", 3, ConvAlgorithm::winograd4}, {"direct, 4x4 stride 2", 4, ConvAlgorithm::direct},
-    {"F(2x2, 2x2)", 4, ConvAlgorithm::winograd2}, {"F(4x4, 2x2)", 4, ConvAlgorithm::winograd4}};
+    {"direct, 3x3", {3, 1}, ConvAlgorithm::direct},    {"F(2x2, 3x3)", {3, 1}, ConvAlgorithm::winograd2},
+    {"F(4x4, 3x3)", {3, 1}, ConvAlgorithm::winograd4}, {"direct, 4x4 stride 2", {4, 2}, ConvAlgorithm::direct},
+    {"F(2x2, 2x2)", {4, 2}, ConvAlgorithm::winograd2}, {"F(4x4, 2x2)", {4, 2}, ConvAlgorithm::winograd4},
+    {"direct, 4x4", {4, 1}, ConvAlgorithm::direct},    {"F(2x2, 4x4)", {4, 1}, ConvAlgorithm::winograd2},
+    {"F(3x3, 4x4)", {4, 1}, ConvAlgorithm::winograd3}};
 
 /// Of a whole result.
 struct Errors {
@@ -83,12 +91,12 @@ Errors errors(const Tensor& t, const Sums& exact) {
 
 /// Layers of 24 to 24 channels and 20 x 20 pixels (of the result), four samples each.
 struct Trial {
-  Trial(const Input& input, std::int64_t kernel, unsigned seed)
+  Trial(const Input& input, Kernel kernel, unsigned seed)
       : c(layer(kernel)), o(operands(c, input, seed)), exact(c, o) {}
 
-  static ConvolutionCase layer(std::int64_t kernel) {
-    if (kernel == 3) return {{4, 24, 20, 20}, {24, 24, 3, 3}, {.padding = {1, 1}}};
-    return {{4, 24, 40, 40}, {24, 24, 4, 4}, {.stride = {2, 2}, .padding = {1, 1}}};
+  static ConvolutionCase layer(Kernel k) {
+    const std::int64_t side = k == Kernel{4, 1} ? 21 : 20 * k.stride;
+    return {{4, 24, side, side}, {24, 24, k.size, k.size}, {.stride = {k.stride, k.stride}, .padding = {1, 1}}};
   }
   static Operands operands(const ConvolutionCase& c, const Input& input, unsigned seed) {
     std::mt19937 engine(seed);
@@ -109,7 +117,7 @@ using Distribution = std::vector<std::array<std::vector<Errors>, 3>>;
 
 Distribution distribution(const Input& input, unsigned trials) {
   Distribution all(std::size(kVariants));
-  for (std::int64_t kernel : {3, 4})
+  for (Kernel kernel : kKernels)
     for (unsigned seed = 1; seed <= trials; ++seed) {
       const Trial trial(input, kernel, seed);
       for (std::size_t i = 0; i < all.size(); ++i)

@@ -16,13 +16,16 @@ namespace {
 
 using Case = ConvolutionCase;
 
-constexpr ConvAlgorithm kVariants[] = {ConvAlgorithm::winograd2, ConvAlgorithm::winograd4};
+/// What there is for the dense parts of a kernel.
+std::vector<ConvAlgorithm> variants(const Case& c) {
+  return {ConvAlgorithm::winograd2, c.w[2] / c.g.stride.h == 4 ? ConvAlgorithm::winograd3 : ConvAlgorithm::winograd4};
+}
 
 /// Both against the definition, with the same bits for any number of threads.
 void check_case(const Case& c, const Operands& o) {
   CAPTURE(c);
   const Reference reference(c, o);
-  for (ConvAlgorithm algorithm : kVariants)
+  for (ConvAlgorithm algorithm : variants(c))
     for (Direction d : kDirections) {
       CAPTURE(name_of(algorithm));
       CAPTURE(name_of(d));
@@ -65,12 +68,15 @@ TEST_CASE("Winograd's convolutions agree with the definition for any number of c
     check_case(c, gaussian_operands(c));
 }
 
-TEST_CASE("Winograd's convolutions take every kernel that falls into dense parts of 2x2 or 3x3") {
+TEST_CASE("Winograd's convolutions take every kernel that falls into dense parts of 2x2 to 4x4") {
   for (const Case& c : {Case{{2, 9, 7, 8}, {11, 9, 2, 2}, {.padding = {1, 0}}},
                         Case{{2, 9, 11, 8}, {11, 9, 6, 6}, {.stride = {2, 2}, .padding = {2, 3}}},
                         Case{{2, 9, 14, 13}, {11, 9, 6, 6}, {.stride = {3, 3}, .padding = {1, 2}}},
                         Case{{2, 9, 9, 8}, {11, 9, 4, 2}, {.stride = {2, 1}, .padding = {1, 1}}},
-                        Case{{1, 2, 1, 9}, {3, 2, 4, 4}, {.stride = {2, 2}, .padding = {2, 1}}}})
+                        Case{{1, 2, 1, 9}, {3, 2, 4, 4}, {.stride = {2, 2}, .padding = {2, 1}}},
+                        Case{{2, 19, 9, 8}, {11, 19, 4, 4}, {.padding = {1, 1}}},
+                        Case{{1, 40, 11, 4}, {33, 40, 4, 4}, {.padding = {3, 0}}},
+                        Case{{1, 7, 13, 12}, {5, 7, 8, 8}, {.stride = {2, 2}, .padding = {3, 2}}}})
     check_case(c, gaussian_operands(c));
 }
 

@@ -7,9 +7,9 @@
 
 namespace duel::cpu {
 
-/// Implicit matrix products, or Winograd's algorithms with tiles of 2 x 2 or 4 x 4 outputs; `automatic` takes the
-/// fastest that is exact enough (see choose_winograd).
-enum class ConvAlgorithm : std::uint8_t { automatic, direct, winograd2, winograd4 };
+/// Implicit matrix products, or Winograd's algorithms with tiles of 2 x 2, 3 x 3 (for dense 4x4 kernels) or 4 x 4
+/// outputs (for smaller ones); `automatic` takes the fastest that is exact enough (see choose_winograd).
+enum class ConvAlgorithm : std::uint8_t { automatic, direct, winograd2, winograd3, winograd4 };
 
 void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, const Epilogue& e);
 void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g, const Epilogue& e);

@@ -1,6 +1,7 @@
-// Convolutions in float32 by Winograd's algorithms (see simd/winograd.h for the formulas): 3x3 kernels of stride 1, and
-// 4x4 kernels of stride 2, which are four 2x2 kernels of stride 1, one for each parity of rows and columns: their sum
-// forward, their pictures interleaved backward. (And whatever else falls into such parts: 2x2, or 6x6 of stride 2.)
+// Convolutions in float32 by Winograd's algorithms (see simd/winograd.h for the formulas): 3x3 and 4x4 kernels of
+// stride 1, and 4x4 kernels of stride 2, which are four 2x2 kernels of stride 1, one for each parity of rows and
+// columns: their sum forward, their pictures interleaved backward. (And whatever else falls into such parts: 2x2, or 6x6
+// and 8x8 of stride 2.)
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,7 @@
 
 namespace duel::cpu {
 
-/// F(m x m, r x r) of the instruction set in use; none but m = 2, 4 and r = 2, 3 are known.
+/// F(m x m, r x r) of the instruction set in use, or none: m is 2 or 4 for r = 2 and 3, and 2 or 3 for r = 4.
 const WinogradKernels* winograd_kernels(std::int64_t m, std::int64_t r);
 
 /// A part of an axis that is dense and of stride 1 on every `step`-th source pixel: grid position i meets source

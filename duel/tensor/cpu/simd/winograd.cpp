@@ -169,6 +169,6 @@ constexpr WinogradKernels kernels() {
 }  // namespace
 
 const WinogradKernels winograd_kernels[kWinogradVariants] = {kernels<2, 2>(), kernels<4, 2>(), kernels<2, 3>(),
-                                                             kernels<4, 3>()};
+                                                             kernels<4, 3>(), kernels<2, 4>(), kernels<3, 4>()};
 
 }  // namespace duel::cpu::DUEL_SIMD_NAMESPACE

@@ -24,7 +24,7 @@ struct WinogradKernels {
   std::int64_t n() const { return m + r - 1; }
 };
 
-constexpr int kWinogradVariants = 4;
+constexpr int kWinogradVariants = 6;
 constexpr int kMostWinogradPoints = 36;  ///< n x n of the largest
 #define DUEL_DECLARE_WINOGRAD_KERNELS(set)                          \
   namespace set {                                                   \
