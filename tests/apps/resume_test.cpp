@@ -24,6 +24,12 @@ void check_same_run(const World& world, const std::string& a, const std::string&
   CHECK(picture == file_content(world.run_folder(b) / "samples" / last_sample));
 }
 
+// Waits until the file has so many bytes, or the program ends.
+void await_size(const fs::path& file, Program& program, std::uintmax_t bytes) {
+  while (program.running() && (!fs::exists(file) || fs::file_size(file) < bytes))
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+}
+
 // Starts the run, or restores it if there is something to restore.
 Words go_on(const World& world, const std::string& name, const Words& train) {
   return fs::exists(world.run_folder(name) / "config.json") ? train + Words{"--restore"} : train;
@@ -36,9 +42,8 @@ TEST_CASE("killed at any moment and restored, it ends as if nothing had been") {
   constexpr std::int64_t steps = 12;
   const Words often{"--checkpoint-every", "2", "--sample-every", "5", "--r1-gamma", "1",
                     "--r1-interval",      "3", "--d-steps",      "2"};
-  const auto start = std::chrono::steady_clock::now();
   REQUIRE(run(world.train("straight", steps) + often).code == 0);
-  const auto whole = std::chrono::steady_clock::now() - start;
+  const auto most = fs::file_size(world.run_folder("straight") / "metrics.jsonl") * (steps - 2) / steps;
 
   std::mt19937 random(1);
   int killed = 0;
@@ -46,7 +51,8 @@ TEST_CASE("killed at any moment and restored, it ends as if nothing had been") {
     const std::string name = cat("killed", i);
     for (int times = 0; times < 3; ++times) {
       Program program(go_on(world, name, world.train(name, steps, 1 + (i + times) % 3) + often));
-      std::this_thread::sleep_for(whole * std::uniform_real_distribution<>(0.05, 0.9)(random));
+      await_size(world.run_folder(name) / "metrics.jsonl", program, random() % most);
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 3000));  // amid a step, or what follows it
       program.signal(SIGKILL);
       killed += program.wait().signal == SIGKILL;
     }
