@@ -21,10 +21,15 @@ constexpr const char* kUsage =
     "duel_bench [--only NAME] [--repeat N] [--threads T] [--json FILE] [--compare FILE]\n"
     "duel_bench --step NAME [--repeat N] [--threads T] [--json FILE] [--compare FILE] [--layers]\n"
     "           [--export FILE]\n"
+    "duel_bench --algorithms [--only NAME] [--repeat N] [--threads T] [--json FILE]\n"
+    "duel_bench --growth NAME [--only NAME] [--repeat N] [--threads T] [--json FILE]\n"
     "duel_bench --first-step NAME [--threads T]\n"
     "\n"
-    "  --only NAME     only the operations whose names contain NAME\n"
+    "  --only NAME     only the results whose names contain NAME\n"
     "  --step NAME     a whole training step, by its name; --step list names them\n"
+    "  --algorithms    each convolution by every algorithm that applies: shares of the peak, * at the automatic\n"
+    "                  choice, and how many times the fastest one's time that takes\n"
+    "  --growth NAME   a training step on growing batches and, where its networks allow, growing pictures\n"
     "  --first-step NAME  makes that step's networks, runs it once and ends\n"
     "  --repeat N      how often each is timed (15, steps 5)\n"
     "  --threads T     how many threads to use (all)\n"
@@ -34,9 +39,12 @@ constexpr const char* kUsage =
     "  --export FILE   writes the step's networks, inputs and losses as safetensors, for compare_torch.py\n";
 
 struct Arguments {
-  std::string only, step, first_step, json, compare, export_file;
+  std::string only, step, growth, first_step, json, compare, export_file;
   int repeat = 0, threads = 0;
-  bool layers = false;
+  bool algorithms = false, layers = false;
+
+  int repeat_or(int usual) const { return repeat > 0 ? repeat : usual; }
+  bool wanted(const std::string& name) const { return name.find(only) != std::string::npos; }
 };
 
 int count_from(const std::string& option, const std::string& value) {
@@ -51,8 +59,8 @@ Arguments parse(int argc, char** argv) {
   Arguments a;
   for (int i = 1; i < argc; ++i) {
     const std::string option = argv[i];
-    if (option == "--layers") {
-      a.layers = true;
+    if (option == "--layers" || option == "--algorithms") {
+      (option == "--layers" ? a.layers : a.algorithms) = true;
       continue;
     }
     check(i + 1 < argc, "duel_bench", "'", option, "' is not an option, or lacks its value\n\n", kUsage);
@@ -61,6 +69,8 @@ Arguments parse(int argc, char** argv) {
       a.only = value;
     else if (option == "--step")
       a.step = value;
+    else if (option == "--growth")
+      a.growth = value;
     else if (option == "--first-step")
       a.first_step = value;
     else if (option == "--json")
@@ -132,7 +142,10 @@ void print_machine(const Peaks& peaks) {
             << peaks.copy_gbytes << " GB/s\n";
 }
 
-void print(const Result& r, const Peaks& peaks, const std::map<std::string, double>& earlier) {
+constexpr const char* kHeadings = "   median ms    best ms   G.../s  of peak or copy";
+
+/// What stands under kHeadings, after the name.
+void print_rates(const Result& r, const Peaks& peaks) {
   std::cout << std::left << std::setw(44) << r.name << std::right << std::setprecision(3) << std::setw(12)
             << r.median() * 1e3 << std::setw(11) << r.seconds.front() * 1e3;
   if (r.work.gflop > 0)
@@ -141,6 +154,10 @@ void print(const Result& r, const Peaks& peaks, const std::map<std::string, doub
   if (r.work.gbyte > 0)
     std::cout << std::setprecision(1) << std::setw(9) << r.work.gbyte / r.median() << std::setprecision(0)
               << std::setw(8) << 100 * r.work.gbyte / r.median() / peaks.copy_gbytes << '%';
+}
+
+void print(const Result& r, const Peaks& peaks, const std::map<std::string, double>& earlier) {
+  print_rates(r, peaks);
   if (const auto found = earlier.find(r.name); found != earlier.end())
     std::cout << std::setprecision(2) << std::setw(10) << found->second / (r.median() * 1e3);
   std::cout << '\n';
@@ -149,11 +166,11 @@ void print(const Result& r, const Peaks& peaks, const std::map<std::string, doub
 void time_operations(const Arguments& arguments) {
   Peaks peaks;
   std::vector<Result> results;
-  const auto wanted = [&](const std::string& name) { return name.find(arguments.only) != std::string::npos; };
+  const auto wanted = [&](const std::string& name) { return arguments.wanted(name); };
   const Candidates candidates{wanted, [&](const std::string& name, Work work, const std::function<void()>& f) {
                                 if (!wanted(name)) return;
                                 peaks.look_again();
-                                results.push_back(measure(name, work, arguments.repeat > 0 ? arguments.repeat : 15, f));
+                                results.push_back(measure({{name, work, f}}, arguments.repeat_or(15)).front());
                               }};
   add_products(candidates);
   add_passes(candidates);
@@ -161,13 +178,62 @@ void time_operations(const Arguments& arguments) {
   peaks.look_again();
   const std::map<std::string, double> earlier = earlier_medians(arguments.compare);
   print_machine(peaks);
-  std::cout << std::setw(44) << ""
-            << "   median ms    best ms   G.../s  of peak or copy" << (earlier.empty() ? "" : "   times as fast")
-            << '\n';
+  std::cout << std::setw(44) << "" << kHeadings << (earlier.empty() ? "" : "   times as fast") << '\n';
   nlohmann::json rows = nlohmann::json::array();
   for (const Result& r : results) {
     print(r, peaks, earlier);
     rows.push_back(to_json(r, peaks));
+  }
+  write(arguments.json, report(rows, peaks));
+}
+
+struct RaceResult {
+  std::string name, automatic;
+  std::vector<Result> results;  // by names of algorithms
+};
+
+/// A line: the algorithms' shares of the peak, the choice marked, and its time over that of the fastest.
+void print(const RaceResult& race, const Peaks& peaks) {
+  std::cout << std::left << std::setw(44) << race.name << std::right;
+  double chosen = 0, fastest = race.results.front().median();
+  for (const std::string& algorithm : algorithms()) {
+    const auto found =
+        std::find_if(race.results.begin(), race.results.end(), [&](const Result& r) { return r.name == algorithm; });
+    if (found == race.results.end()) {
+      std::cout << std::setw(12) << '-';
+      continue;
+    }
+    const bool automatic = algorithm == race.automatic;
+    fastest = std::min(fastest, found->median());
+    if (automatic) chosen = found->median();
+    const double share = 100 * found->work.gflop / found->median() / peaks.gflops;
+    std::cout << std::setw(12) << cat(automatic ? "* " : "", std::llround(share), '%');
+  }
+  std::cout << std::fixed << std::setprecision(2) << std::setw(12) << chosen / fastest << '\n';
+}
+
+void time_algorithms(const Arguments& arguments) {
+  Peaks peaks;
+  std::vector<RaceResult> races;
+  add_races([&](const std::string& name) { return arguments.wanted(name); },
+            [&](const Race& race) {
+              peaks.look_again();
+              races.push_back({race.name, race.automatic, measure(race.trials, arguments.repeat_or(15))});
+            });
+  check(!races.empty(), "duel_bench", "no convolution's name contains '", arguments.only, "'");
+  peaks.look_again();
+  print_machine(peaks);
+  std::cout << std::setw(44) << "";
+  for (const std::string& algorithm : algorithms()) std::cout << std::setw(12) << algorithm;
+  std::cout << std::setw(12) << "/ fastest" << '\n';
+  nlohmann::json rows = nlohmann::json::array();
+  for (const RaceResult& race : races) {
+    print(race, peaks);
+    for (const Result& r : race.results) {
+      nlohmann::json row = to_json(r, peaks);
+      row.update({{"name", cat(race.name, ", ", r.name)}, {"automatic", r.name == race.automatic}});
+      rows.push_back(row);
+    }
   }
   write(arguments.json, report(rows, peaks));
 }
@@ -217,7 +283,8 @@ nlohmann::json phase_medians(const Phases& phases) {
 
 void time_step(const Arguments& arguments) {
   Inputs inputs;
-  const Step step = workload(arguments.step).make(inputs);
+  const Workload& w = workload(arguments.step);
+  const Step step = w.make(inputs, w.extent);
   if (!arguments.export_file.empty()) return export_step(arguments.export_file, step, inputs);
   Phases ignored, phases;
   step.run(ignored);
@@ -230,8 +297,8 @@ void time_step(const Arguments& arguments) {
   const double peak_mb = 1e-6 * static_cast<double>(memory_stats(Device::cpu).peak), resident_mb = peak_resident_mb();
   Peaks peaks;
   peaks.look_again();
-  const Result result = measure(arguments.step, {observer.gflop()}, arguments.repeat > 0 ? arguments.repeat : 5,
-                                [&] { step.run(phases); });
+  const Result result =
+      measure({{arguments.step, {observer.gflop()}, [&] { step.run(phases); }}}, arguments.repeat_or(5)).front();
   peaks.look_again();
   print_machine(peaks);
   print(result, peaks, earlier_medians(arguments.compare));
@@ -246,6 +313,47 @@ void time_step(const Arguments& arguments) {
   write(arguments.json, report(nlohmann::json::array({row}), peaks));
 }
 
+void time_growth(const Arguments& arguments) {
+  const Workload& w = workload(arguments.growth);
+  std::vector<Extent> extents;
+  std::vector<Trial> trials;
+  for (const Extent e : growing_extents(w)) {
+    const std::string name = cat(w.name, ", batch ", e.batch, ", ", e.side, 'x', e.side);
+    if (!arguments.wanted(name)) continue;
+    Inputs inputs;
+    const Step step = w.make(inputs, e);
+    Phases ignored;
+    LayerObserver observer;
+    const ObserverGuard guard(observer);
+    step.run(ignored);
+    extents.push_back(e);
+    trials.push_back({name, {observer.gflop()}, [step] {
+                        Phases phases;
+                        step.run(phases);
+                      }});
+  }
+  check(!trials.empty(), "duel_bench", "no result's name contains '", arguments.only, "'");
+  Peaks peaks;
+  peaks.look_again();
+  const std::vector<Result> results = measure(trials, arguments.repeat_or(5));
+  peaks.look_again();
+  print_machine(peaks);
+  std::cout << std::setw(44) << "" << kHeadings << "   ms/picture   ns/pixel   kflop/pixel\n";
+  nlohmann::json rows = nlohmann::json::array();
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const Result& r = results[i];
+    const double pictures = static_cast<double>(extents[i].batch),
+                 pixels = pictures * static_cast<double>(extents[i].side * extents[i].side);
+    print_rates(r, peaks);
+    std::cout << std::setprecision(3) << std::setw(21) << r.median() * 1e3 / pictures << std::setprecision(1)
+              << std::setw(11) << r.median() * 1e9 / pixels << std::setw(14) << r.work.gflop * 1e6 / pixels << '\n';
+    nlohmann::json row = to_json(r, peaks);
+    row.update({{"ms_per_picture", r.median() * 1e3 / pictures}, {"ns_per_pixel", r.median() * 1e9 / pixels}});
+    rows.push_back(row);
+  }
+  write(arguments.json, report(rows, peaks));
+}
+
 void run(const Arguments& arguments) {
   if (arguments.threads > 0) set_num_threads(arguments.threads);
   if (arguments.step == "list") {
@@ -253,7 +361,12 @@ void run(const Arguments& arguments) {
   } else if (!arguments.first_step.empty()) {
     Inputs inputs;
     Phases phases;
-    workload(arguments.first_step).make(inputs).run(phases);
+    const Workload& w = workload(arguments.first_step);
+    w.make(inputs, w.extent).run(phases);
+  } else if (!arguments.growth.empty()) {
+    time_growth(arguments);
+  } else if (arguments.algorithms) {
+    time_algorithms(arguments);
   } else if (arguments.step.empty()) {
     time_operations(arguments);
   } else {

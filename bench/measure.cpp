@@ -16,13 +16,17 @@ double seconds_of(const std::function<void()>& f) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-Result measure(const std::string& name, Work work, int repeat, const std::function<void()>& f) {
-  f();
-  f();
-  Result r{name, work, {}};
-  for (int i = 0; i < repeat; ++i) r.seconds.push_back(seconds_of(f));
-  std::sort(r.seconds.begin(), r.seconds.end());
-  return r;
+std::vector<Result> measure(const std::vector<Trial>& trials, int repeat) {
+  std::vector<Result> results;
+  for (const Trial& t : trials) {
+    t.run();
+    t.run();
+    results.push_back({t.name, t.work, {}});
+  }
+  for (int i = 0; i < repeat; ++i)
+    for (std::size_t t = 0; t < trials.size(); ++t) results[t].seconds.push_back(seconds_of(trials[t].run));
+  for (Result& r : results) std::sort(r.seconds.begin(), r.seconds.end());
+  return results;
 }
 
 void Peaks::look_again() {

@@ -21,8 +21,15 @@ struct Result {
 
 double seconds_of(const std::function<void()>& f);
 
-/// `repeat` runs after one or more to fill buffers and caches.
-Result measure(const std::string& name, Work work, int repeat, const std::function<void()>& f);
+struct Trial {
+  std::string name;
+  Work work;
+  std::function<void()> run;
+};
+
+/// `repeat` runs of each, after two to fill buffers and caches. They take turns, so that all of them meet the machine's
+/// fast and slow moments.
+std::vector<Result> measure(const std::vector<Trial>& trials, int repeat);
 
 /// The machine may be faster at one moment than at another: the best of many moments counts.
 struct Peaks {

@@ -1,6 +1,10 @@
 #include "bench/operations.h"
 
+#include <cstring>
+#include <utility>
+
 #include "duel/duel.h"
+#include "duel/tensor/cpu/conv2d.h"
 
 namespace duel::bench {
 namespace {
@@ -27,10 +31,27 @@ constexpr ConvolutionShape kConvolutions[] = {
     {"conv 128->128 k3 8x8", 64, 128, 128, 8, 3, 1, 1},
     {"conv 3->64 k7 256x256", 1, 3, 64, 262, 7, 1, 0},
     {"conv 256->256 k3 64x64", 1, 256, 256, 66, 3, 1, 0},
+    {"conv 256->512 k4 32x32", 1, 256, 512, 32, 4, 1, 1},
     {"conv 512->512 k4s2 8x8", 1, 512, 512, 8, 4, 2, 1},
     {"conv 512->512 k4s2 2x2", 1, 512, 512, 2, 4, 2, 1},
     {"conv 1536->1536/96 k3 16x16", 8, 1536, 1536, 16, 3, 1, 1, 96},
 };
+
+struct Operands {
+  Conv2dGeometry g;
+  Tensor x, w, dy;
+  Work work;
+};
+
+Operands operands(const ConvolutionShape& s) {
+  Rng rng(1);
+  const Conv2dGeometry g{.stride = {s.stride, s.stride}, .padding = {s.padding, s.padding}, .groups = s.groups};
+  const TensorOptions channels_last{.layout = Layout::channels_last};
+  const Tensor x = rng.normal({s.batch, s.in, s.size, s.size}, 0, 1, channels_last);
+  const Tensor w = rng.normal({s.out, s.in / s.groups, s.kernel, s.kernel}, 0, 1, channels_last);
+  const Tensor dy = rng.normal(conv2d(x, w, {}, g).shape(), 0, 1, channels_last);
+  return {g, x, w, dy, {2e-9 * static_cast<double>(dy.numel() * w.numel() / s.out)}};
+}
 
 // The three directions of one layer, and the first with what mostly follows it; a transposed convolution is the second
 // direction of its mirror.
@@ -40,19 +61,58 @@ void add_convolution(const ConvolutionShape& s, const Candidates& candidates) {
   if (!candidates.wanted(forward) && !candidates.wanted(activated) && !candidates.wanted(input_grad) &&
       !candidates.wanted(weight_grad))
     return;
-  Rng rng(1);
-  const Conv2dGeometry g{.stride = {s.stride, s.stride}, .padding = {s.padding, s.padding}, .groups = s.groups};
-  const TensorOptions channels_last{.layout = Layout::channels_last};
-  const Tensor x = rng.normal({s.batch, s.in, s.size, s.size}, 0, 1, channels_last);
-  const Tensor w = rng.normal({s.out, s.in / s.groups, s.kernel, s.kernel}, 0, 1, channels_last);
-  const Tensor bias = rng.normal({s.out});
-  const Variable y = conv2d(x, w, {}, g);
-  const Tensor dy = rng.normal(y.shape(), 0, 1, channels_last);
-  const double gflop = 2e-9 * static_cast<double>(y.numel() * w.numel() / s.out);
-  candidates.add(forward, {gflop}, [=] { conv2d(x, w, {}, g); });
-  candidates.add(activated, {gflop}, [=] { conv2d(x, w, bias, g, {0.2}); });
-  candidates.add(input_grad, {gflop}, [=] { conv2d_input_grad(dy, w, {s.size, s.size}, g); });
-  candidates.add(weight_grad, {gflop}, [=] { conv2d_weight_grad(x, dy, {s.kernel, s.kernel}, g); });
+  const Operands o = operands(s);
+  const Tensor bias = Rng(2).normal({s.out});
+  candidates.add(forward, o.work, [=] { conv2d(o.x, o.w, {}, o.g); });
+  candidates.add(activated, o.work, [=] { conv2d(o.x, o.w, bias, o.g, {0.2}); });
+  candidates.add(input_grad, o.work, [=] { conv2d_input_grad(o.dy, o.w, {s.size, s.size}, o.g); });
+  candidates.add(weight_grad, o.work, [=] { conv2d_weight_grad(o.x, o.dy, {s.kernel, s.kernel}, o.g); });
+}
+
+using cpu::ConvAlgorithm;
+constexpr std::pair<const char*, ConvAlgorithm> kAlgorithms[] = {{"direct", ConvAlgorithm::direct},
+                                                                 {"winograd2", ConvAlgorithm::winograd2},
+                                                                 {"winograd3", ConvAlgorithm::winograd3},
+                                                                 {"winograd4", ConvAlgorithm::winograd4}};
+
+enum class Direction : std::uint8_t { forward, input_grad, weight_grad };
+constexpr std::pair<const char*, Direction> kDirections[] = {{" forward", Direction::forward},
+                                                             {" input gradient", Direction::input_grad},
+                                                             {" weight gradient", Direction::weight_grad}};
+
+const Tensor& result_like(Direction d, const Operands& o) {
+  return d == Direction::forward ? o.dy : d == Direction::input_grad ? o.x : o.w;
+}
+
+void convolve(Direction d, const Operands& o, const Tensor& out, ConvAlgorithm algorithm) {
+  switch (d) {
+    case Direction::forward: return cpu::conv2d(o.x, o.w, out, o.g, algorithm);
+    case Direction::input_grad: return cpu::conv2d_input_grad(o.dy, o.w, out, o.g, algorithm);
+    case Direction::weight_grad: return cpu::conv2d_weight_grad(o.x, o.dy, out, o.g, algorithm);
+  }
+}
+
+Race race_of(const std::string& name, Direction d, Operands o) {
+  const Tensor automatic = Tensor::empty_like(result_like(d, o));
+  convolve(d, o, automatic, ConvAlgorithm::automatic);
+  const std::size_t bytes = static_cast<std::size_t>(automatic.numel()) * sizeof(float);
+  Race race{name, {}, {}};
+  for (const auto& [algorithm_name, algorithm] : kAlgorithms) {
+    o.w = o.w.clone();  // each has its own packed weights beside its own weights
+    const Tensor out = Tensor::empty_like(automatic);
+    const std::function<void()> run = [=, algorithm = algorithm] { convolve(d, o, out, algorithm); };
+    try {
+      run();
+    } catch (const Error&) {
+      continue;  // it does not apply
+    }
+    // Algorithms round differently: the one of the same bits is the choice, the first where sums have but one term.
+    if (race.automatic.empty() && std::memcmp(out.data<float>(), automatic.data<float>(), bytes) == 0)
+      race.automatic = algorithm_name;
+    race.trials.push_back({algorithm_name, o.work, run});
+  }
+  check(!race.automatic.empty(), "duel_bench", "the automatic choice for ", name, " is none of the algorithms listed");
+  return race;
 }
 
 // The kernels that pass over memory, on channels-last data of one shape, into memory that is there already.
@@ -114,6 +174,20 @@ void add_products(const Candidates& candidates) {
   const Tensor a = rng.normal({1024, 1024}), b = rng.normal({1024, 1024});
   candidates.add("matmul 1024", {2e-9 * 1024 * 1024 * 1024}, [=] { matmul(a, b); });
   for (const ConvolutionShape& s : kConvolutions) add_convolution(s, candidates);
+}
+
+std::vector<std::string> algorithms() {
+  std::vector<std::string> names;
+  for (const auto& [name, algorithm] : kAlgorithms) names.emplace_back(name);
+  return names;
+}
+
+void add_races(const std::function<bool(const std::string& name)>& wanted,
+               const std::function<void(const Race& race)>& add) {
+  for (const ConvolutionShape& s : kConvolutions)
+    for (const auto& [direction_name, direction] : kDirections)
+      if (const std::string name = cat(s.name, direction_name); wanted(name))
+        add(race_of(name, direction, operands(s)));
 }
 
 void add_passes(const Candidates& candidates) {

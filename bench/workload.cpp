@@ -1,6 +1,7 @@
 #include "bench/workload.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 
 namespace duel::bench {
@@ -13,8 +14,8 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 Tensor Inputs::kept(const std::string& name, Tensor t) { return all_["input." + name] = std::move(t); }
 
 Tensor Inputs::normal(const std::string& name, const Shape& shape) { return kept(name, rng_.normal(shape)); }
-Tensor Inputs::pictures(const std::string& name, const Shape& shape) {
-  return kept(name, rng_.uniform(shape, -1, 1, {.layout = Layout::channels_last}));
+Tensor Inputs::pictures(const std::string& name, Extent e, std::int64_t channels) {
+  return kept(name, rng_.uniform({e.batch, channels, e.side, e.side}, -1, 1, {.layout = Layout::channels_last}));
 }
 Tensor Inputs::shares(const std::string& name, std::int64_t count) { return kept(name, rng_.uniform({count})); }
 Tensor Inputs::labels(const std::string& name, std::int64_t count, std::int64_t classes) {
@@ -37,22 +38,31 @@ void add_state(StateDict& all, const std::string& prefix, const StateDict& part)
 
 const std::vector<Workload>& workloads() {
   static const std::vector<Workload> all = {
-      {"mlp-gan", mlp_gan},
-      {"dcgan-fashion", dcgan_fashion},
-      {"dcgan-32", dcgan_32},
-      {"dcgan-64", dcgan_64},
-      {"dcgan-64-r1", dcgan_64_r1},
-      {"wgan-gp-64", wgan_gp_64},
-      {"sngan-32", sngan_32},
-      {"sagan-32", sagan_32},
-      {"biggan-32", biggan_32},
-      {"cyclegan-256-forward", cyclegan_256_forward},
-      {"cyclegan-128", cyclegan_128},
-      {"pix2pix-256", pix2pix_256},
-      {"r3gan-32", r3gan_32},
-      {"dcgan-64-sampling", dcgan_64_sampling},
-      {"biggan-32-sampling", biggan_32_sampling},
+      {"mlp-gan", mlp_gan, {64, 28}},
+      {"dcgan-fashion", dcgan_fashion, {64, 28}},
+      {"dcgan-32", dcgan_32, {64, 32}},
+      {"dcgan-64", dcgan_64, {64, 64}, {32, 128}},
+      {"dcgan-64-r1", dcgan_64_r1, {64, 64}},
+      {"wgan-gp-64", wgan_gp_64, {64, 64}},
+      {"sngan-32", sngan_32, {64, 32}},
+      {"sagan-32", sagan_32, {64, 32}},
+      {"biggan-32", biggan_32, {50, 32}},
+      {"cyclegan-256-forward", cyclegan_256_forward, {1, 256}, {128, 512}},
+      {"cyclegan-128", cyclegan_128, {1, 128}, {64, 256}},
+      {"pix2pix-256", pix2pix_256, {1, 256}},
+      {"r3gan-32", r3gan_32, {8, 32}},
+      {"dcgan-64-sampling", dcgan_64_sampling, {64, 64}, {32, 128}},
+      {"biggan-32-sampling", biggan_32_sampling, {64, 32}},
   };
+  return all;
+}
+
+std::vector<Extent> growing_extents(const Workload& w) {
+  const auto power = static_cast<std::int64_t>(std::bit_ceil(static_cast<std::uint64_t>(w.extent.batch)));
+  std::vector<Extent> all;
+  for (std::int64_t batch = std::max<std::int64_t>(power / 8, 1); batch <= 2 * power; batch *= 2)
+    all.push_back({batch, w.extent.side});
+  for (std::int64_t side : w.sides) all.push_back({w.extent.batch, side});
   return all;
 }
 

@@ -13,13 +13,18 @@
 
 namespace duel::bench {
 
+/// How many pictures a step is given, of side x side pixels.
+struct Extent {
+  std::int64_t batch, side;
+};
+
 /// The random inputs of a step, drawn once, by name.
 class Inputs {
  public:
   /// Numbers of N(0, 1).
   Tensor normal(const std::string& name, const Shape& shape);
-  /// Pictures [N, C, H, W] of uniform noise in [-1, 1), channels-last.
-  Tensor pictures(const std::string& name, const Shape& shape);
+  /// Pictures [batch, channels, side, side] of uniform noise in [-1, 1), channels-last.
+  Tensor pictures(const std::string& name, Extent extent, std::int64_t channels);
   /// One number in [0, 1) for each of `count` samples.
   Tensor shares(const std::string& name, std::int64_t count);
   Tensor labels(const std::string& name, std::int64_t count, std::int64_t classes);
@@ -54,27 +59,33 @@ struct Step {
 
 struct Workload {
   std::string_view name;
-  Step (*make)(Inputs& inputs);
+  Step (*make)(Inputs& inputs, Extent extent);
+  Extent extent;                         ///< the usual one
+  std::vector<std::int64_t> sides = {};  ///< others that show how time grows; none where networks are of one size
 };
 
 const std::vector<Workload>& workloads();
 
+/// Pictures of the usual size in powers of two, from an eighth of the usual batch to twice that; then the usual batch
+/// of other sizes.
+std::vector<Extent> growing_extents(const Workload& workload);
+
 // By family; the steps are those of their systems' training programs.
-Step mlp_gan(Inputs& inputs);
-Step dcgan_fashion(Inputs& inputs);
-Step dcgan_32(Inputs& inputs);
-Step dcgan_64(Inputs& inputs);
-Step dcgan_64_r1(Inputs& inputs);
-Step wgan_gp_64(Inputs& inputs);
-Step dcgan_64_sampling(Inputs& inputs);
-Step sngan_32(Inputs& inputs);
-Step sagan_32(Inputs& inputs);
-Step biggan_32(Inputs& inputs);
-Step biggan_32_sampling(Inputs& inputs);
-Step cyclegan_256_forward(Inputs& inputs);
-Step cyclegan_128(Inputs& inputs);
-Step pix2pix_256(Inputs& inputs);
-Step r3gan_32(Inputs& inputs);
+Step mlp_gan(Inputs& inputs, Extent extent);
+Step dcgan_fashion(Inputs& inputs, Extent extent);
+Step dcgan_32(Inputs& inputs, Extent extent);
+Step dcgan_64(Inputs& inputs, Extent extent);
+Step dcgan_64_r1(Inputs& inputs, Extent extent);
+Step wgan_gp_64(Inputs& inputs, Extent extent);
+Step dcgan_64_sampling(Inputs& inputs, Extent extent);
+Step sngan_32(Inputs& inputs, Extent extent);
+Step sagan_32(Inputs& inputs, Extent extent);
+Step biggan_32(Inputs& inputs, Extent extent);
+Step biggan_32_sampling(Inputs& inputs, Extent extent);
+Step cyclegan_256_forward(Inputs& inputs, Extent extent);
+Step cyclegan_128(Inputs& inputs, Extent extent);
+Step pix2pix_256(Inputs& inputs, Extent extent);
+Step r3gan_32(Inputs& inputs, Extent extent);
 
 /// A state dictionary with a prefix before its names.
 void add_state(StateDict& all, const std::string& prefix, const StateDict& part);

@@ -23,12 +23,13 @@ Losses vanilla_step(P& p, const Tensor& real, const Tensor& z, double r1_gamma, 
   return {d, g};
 }
 
-Step dcgan(Inputs& inputs, const DcganOptions& o) {
+Step dcgan(Inputs& inputs, Extent e, std::int64_t channels) {
+  const DcganOptions o{.size = e.side, .channels = channels};
   Rng rng(1);
   auto players = std::make_shared<Players<DcganGenerator, DcganDiscriminator>>(DcganGenerator(rng, o),
                                                                                DcganDiscriminator(rng, o), kDcganAdam);
-  const Tensor real = inputs.pictures("real", {64, o.channels, o.size, o.size});
-  const Tensor z = inputs.normal("z", {64, o.latent});
+  const Tensor real = inputs.pictures("real", e, channels);
+  const Tensor z = inputs.normal("z", {e.batch, o.latent});
   return step_of(players, [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, phases); });
 }
 
@@ -64,31 +65,31 @@ Variable gradient_penalty_at(const Critic& critic, const Tensor& x) {
 
 }  // namespace
 
-Step mlp_gan(Inputs& inputs) {
+Step mlp_gan(Inputs& inputs, Extent e) {
   Rng rng(1);
   auto players = std::make_shared<Players<MlpGanGenerator, MlpGanDiscriminator>>(
       MlpGanGenerator(rng, {}), MlpGanDiscriminator(rng, {}), kDcganAdam);
-  const Tensor real = inputs.pictures("real", {64, 1, 28, 28}), z = inputs.normal("z", {64, 100});
+  const Tensor real = inputs.pictures("real", e, 1), z = inputs.normal("z", {e.batch, 100});
   return step_of(players, [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, phases); });
 }
 
-Step dcgan_32(Inputs& inputs) { return dcgan(inputs, {.size = 32, .channels = 1}); }
-Step dcgan_64(Inputs& inputs) { return dcgan(inputs, {}); }
+Step dcgan_32(Inputs& inputs, Extent e) { return dcgan(inputs, e, 1); }
+Step dcgan_64(Inputs& inputs, Extent e) { return dcgan(inputs, e, 3); }
 
-Step dcgan_64_r1(Inputs& inputs) {
-  const Tensor real = inputs.pictures("real", {64, 3, 64, 64}), z = inputs.normal("z", {64, 100});
+Step dcgan_64_r1(Inputs& inputs, Extent e) {
+  const Tensor real = inputs.pictures("real", e, 3), z = inputs.normal("z", {e.batch, 100});
   return step_of(penalised_players(kDcganAdam),
                  [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 10, phases); });
 }
 
-Step wgan_gp_64(Inputs& inputs) {
-  const Tensor real = inputs.pictures("real", {64, 3, 64, 64}), z = inputs.normal("z", {64, 100});
-  const Tensor shares = inputs.shares("shares", 64);
+Step wgan_gp_64(Inputs& inputs, Extent e) {
+  const Tensor real = inputs.pictures("real", e, 3), z = inputs.normal("z", {e.batch, 100});
+  const Tensor shares = inputs.shares("shares", e.batch);
   return step_of(penalised_players({.lr = 1e-4, .beta1 = 0, .beta2 = 0.9}), [=](auto& p, Phases& phases) -> Losses {
     const Critic critic = [&](const Variable& x) { return p.discriminator(x); };
     Variable fake = p.generator(z);
     phases.end("generator forward");
-    const Variable share = reshape(shares, {64, 1, 1, 1});
+    const Variable share = reshape(shares, {e.batch, 1, 1, 1});
     const Tensor mixed = (share * real + (1 - share) * fake.detach()).value();
     const double d = minimize(
         kWassersteinLoss.discriminator(critic(real), critic(fake.detach())) + 10 * gradient_penalty_at(critic, mixed),
@@ -102,7 +103,7 @@ Step wgan_gp_64(Inputs& inputs) {
   });
 }
 
-Step dcgan_fashion(Inputs& inputs) {
+Step dcgan_fashion(Inputs& inputs, Extent e) {
   ConditionalGameOptions o;
   Rng rng(1);
   struct Demo : Players<ConditionalDcganGenerator, ConditionalDcganDiscriminator> {
@@ -111,9 +112,10 @@ Step dcgan_fashion(Inputs& inputs) {
           ema(generator, options.ema_decay) {}
     Ema<ConditionalDcganGenerator> ema;
   };
-  const Tensor real = inputs.pictures("real", {64, 1, 28, 28});
-  const Tensor labels = inputs.labels("labels", 64, 10), other_labels = inputs.labels("other_labels", 64, 10);
-  const Tensor z = inputs.normal("z", {64, o.model.latent}), other_z = inputs.normal("other_z", {64, o.model.latent});
+  const Tensor real = inputs.pictures("real", e, 1);
+  const Tensor labels = inputs.labels("labels", e.batch, 10), other_labels = inputs.labels("other_labels", e.batch, 10);
+  const Tensor z = inputs.normal("z", {e.batch, o.model.latent}),
+               other_z = inputs.normal("other_z", {e.batch, o.model.latent});
   return step_of(std::make_shared<Demo>(rng, o), [=](Demo& p, Phases& phases) -> Losses {
     const double d =
         minimize(discriminator_loss(o, p.generator, p.discriminator, {real, labels, z}, Penalty::without).loss,
@@ -128,10 +130,10 @@ Step dcgan_fashion(Inputs& inputs) {
   });
 }
 
-Step dcgan_64_sampling(Inputs& inputs) {
+Step dcgan_64_sampling(Inputs& inputs, Extent e) {
   Rng rng(1);
-  auto generator = std::make_shared<DcganGenerator>(rng, DcganOptions{});
-  const Tensor z = inputs.normal("z", {64, 100});
+  auto generator = std::make_shared<DcganGenerator>(rng, DcganOptions{.size = e.side});
+  const Tensor z = inputs.normal("z", {e.batch, 100});
   return {[=](Phases& phases) -> Losses {
             phases.begin();
             const NoGrad no_grad;

@@ -14,14 +14,14 @@ struct Game {
   Tensor z, labels;  // of the generator's update
 };
 
-Game draw(Inputs& inputs, std::int64_t rounds, std::int64_t batch, std::int64_t latent) {
+Game draw(Inputs& inputs, std::int64_t rounds, Extent e, std::int64_t latent) {
   Game game;
   for (std::int64_t i = 0; i < rounds; ++i)
-    game.rounds.push_back({inputs.pictures(cat("real", i), {batch, 3, 32, 32}),
-                           inputs.labels(cat("labels", i), batch, 10), inputs.normal(cat("z", i), {batch, latent}),
-                           inputs.labels(cat("fake_labels", i), batch, 10)});
-  game.z = inputs.normal("z", {batch, latent});
-  game.labels = inputs.labels("labels", batch, 10);
+    game.rounds.push_back({inputs.pictures(cat("real", i), e, 3), inputs.labels(cat("labels", i), e.batch, 10),
+                           inputs.normal(cat("z", i), {e.batch, latent}),
+                           inputs.labels(cat("fake_labels", i), e.batch, 10)});
+  game.z = inputs.normal("z", {e.batch, latent});
+  game.labels = inputs.labels("labels", e.batch, 10);
   return game;
 }
 
@@ -47,38 +47,38 @@ Losses hinge_step(P& p, const Game& game, Phases& phases) {
   return losses;
 }
 
-Step sngan(Inputs& inputs, const char* name) {
+Step sngan(Inputs& inputs, Extent e, const char* name) {
   const SnganConfiguration& c = sngan_configuration(name);
   Rng rng(1);
   auto players = std::make_shared<Players<SnganGenerator, SnganDiscriminator>>(
       SnganGenerator(rng, c.generator), SnganDiscriminator(rng, c.discriminator),
       AdamOptions{.lr = 2e-4, .beta1 = 0, .beta2 = 0.9});
-  return step_of(players, [game = draw(inputs, 5, 64, c.generator.latent)](auto& p, Phases& phases) {
+  return step_of(players, [game = draw(inputs, 5, e, c.generator.latent)](auto& p, Phases& phases) {
     return hinge_step(p, game, phases);
   });
 }
 
 }  // namespace
 
-Step sngan_32(Inputs& inputs) { return sngan(inputs, "mmgen-SNGAN-32"); }
-Step sagan_32(Inputs& inputs) { return sngan(inputs, "mmgen-SAGAN-32"); }
+Step sngan_32(Inputs& inputs, Extent e) { return sngan(inputs, e, "mmgen-SNGAN-32"); }
+Step sagan_32(Inputs& inputs, Extent e) { return sngan(inputs, e, "mmgen-SAGAN-32"); }
 
-Step biggan_32(Inputs& inputs) {
+Step biggan_32(Inputs& inputs, Extent e) {
   const BigganConfiguration& c = biggan_configuration("BigGAN-C10");
   Rng rng(1);
   auto players = std::make_shared<Players<BigganGenerator, BigganDiscriminator>>(
       BigganGenerator(rng, c.generator), BigganDiscriminator(rng, c.discriminator),
       AdamOptions{.lr = 2e-4, .beta1 = 0, .beta2 = 0.999});
-  return step_of(players, [game = draw(inputs, 4, 50, c.generator.latent)](auto& p, Phases& phases) {
+  return step_of(players, [game = draw(inputs, 4, e, c.generator.latent)](auto& p, Phases& phases) {
     return hinge_step(p, game, phases);
   });
 }
 
-Step biggan_32_sampling(Inputs& inputs) {
+Step biggan_32_sampling(Inputs& inputs, Extent e) {
   const BigganConfiguration& c = biggan_configuration("BigGAN-C10");
   Rng rng(1);
   auto generator = std::make_shared<BigganGenerator>(rng, c.generator);
-  const Tensor z = inputs.normal("z", {64, c.generator.latent}), labels = inputs.labels("labels", 64, 10);
+  const Tensor z = inputs.normal("z", {e.batch, c.generator.latent}), labels = inputs.labels("labels", e.batch, 10);
   return {[=](Phases& phases) -> Losses {
             phases.begin();
             const NoGrad no_grad;
@@ -94,14 +94,13 @@ Step biggan_32_sampling(Inputs& inputs) {
 }
 
 // The CIFAR-10 networks at their published widths; relativistic losses, R1 and R2 in every step.
-Step r3gan_32(Inputs& inputs) {
-  constexpr std::int64_t kBatch = 8;
+Step r3gan_32(Inputs& inputs, Extent e) {
   const R3ganOptions o{.classes = 10};
   Rng rng(1);
   auto players = std::make_shared<Players<R3ganGenerator, R3ganDiscriminator>>(
       R3ganGenerator(rng, o), R3ganDiscriminator(rng, o), AdamOptions{.lr = 2e-4, .beta1 = 0, .beta2 = 0.9});
-  const Tensor real = inputs.pictures("real", {kBatch, 3, 32, 32}), labels = inputs.labels("labels", kBatch, 10);
-  const Tensor z = inputs.normal("z", {kBatch, o.latent}), other_z = inputs.normal("other_z", {kBatch, o.latent});
+  const Tensor real = inputs.pictures("real", e, 3), labels = inputs.labels("labels", e.batch, 10);
+  const Tensor z = inputs.normal("z", {e.batch, o.latent}), other_z = inputs.normal("other_z", {e.batch, o.latent});
   return step_of(players, [=](auto& p, Phases& phases) -> Losses {
     constexpr double kGamma = 0.05;
     const Variable fake = [&] {

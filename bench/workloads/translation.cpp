@@ -19,10 +19,10 @@ struct Both {
 
 }  // namespace
 
-Step cyclegan_256_forward(Inputs& inputs) {
+Step cyclegan_256_forward(Inputs& inputs, Extent e) {
   Rng rng(1);
   auto generator = std::make_shared<CycleganGenerator>(rng, CycleganGeneratorOptions{});
-  const Tensor picture = inputs.pictures("real", {1, 3, 256, 256});
+  const Tensor picture = inputs.pictures("real", e, 3);
   return {[=](Phases& phases) -> Losses {
             phases.begin();
             const NoGrad no_grad;
@@ -37,13 +37,13 @@ Step cyclegan_256_forward(Inputs& inputs) {
           }};
 }
 
-Step cyclegan_128(Inputs& inputs) {
+Step cyclegan_128(Inputs& inputs, Extent e) {
   Rng rng(1);
   using Generators = Both<CycleganGenerator>;
   using Discriminators = Both<PatchDiscriminator>;
   auto players = std::make_shared<Players<Generators, Discriminators>>(Generators{{rng, {}}, {rng, {}}},
                                                                        Discriminators{{rng, {}}, {rng, {}}}, kAdam);
-  const Tensor a = inputs.pictures("a", {1, 3, 128, 128}), b = inputs.pictures("b", {1, 3, 128, 128});
+  const Tensor a = inputs.pictures("a", e, 3), b = inputs.pictures("b", e, 3);
   return step_of(players, [=](auto& p, Phases& phases) -> Losses {
     auto& [to_b, to_a] = p.generator;
     auto& [judge_b, judge_a] = p.discriminator;
@@ -62,11 +62,11 @@ Step cyclegan_128(Inputs& inputs) {
   });
 }
 
-Step pix2pix_256(Inputs& inputs) {
+Step pix2pix_256(Inputs& inputs, Extent e) {
   Rng rng(1);
   auto players = std::make_shared<Players<Pix2pixGenerator, PatchDiscriminator>>(
       Pix2pixGenerator(rng, {}), PatchDiscriminator(rng, {.in_channels = 6, .norm = TranslationNorm::batch}), kAdam);
-  const Tensor a = inputs.pictures("a", {1, 3, 256, 256}), b = inputs.pictures("b", {1, 3, 256, 256});
+  const Tensor a = inputs.pictures("a", e, 3), b = inputs.pictures("b", e, 3);
   return step_of(players, [=](auto& p, Phases& phases) -> Losses {
     const Variable fake = p.generator(a);
     phases.end("generator forward");
