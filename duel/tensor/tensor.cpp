@@ -11,9 +11,12 @@ namespace duel {
 
 namespace {
 
-/// Derived values may take so many times the bytes of what they are derived from: Winograd's weights take 2 to 6 times
-/// the weights' bytes for each direction.
-constexpr std::size_t kDerivedShare = 8;
+/// How many bytes may be derived from so many: for a network's flat buffer, packed weights of both directions or most
+/// of Winograd's, which take 2 to 6 times the weights' bytes for each; for a single small tensor, all of them.
+std::size_t most_derived(std::size_t bytes) {
+  constexpr std::size_t kShare = 3, kSmallShare = 8, kSmall = std::size_t{16} << 20;
+  return std::max(kShare * bytes, std::min(kSmallShare * bytes, kSmall));
+}
 
 }  // namespace
 
@@ -22,7 +25,7 @@ Storage::Storage(std::size_t bytes, Device device)
       bytes_(bytes),
       device_(device),
       owned_(true),
-      derived_(kDerivedShare * bytes) {}
+      derived_(most_derived(bytes)) {}
 
 Storage::Storage(void* borrowed, std::size_t bytes, Device device)
     : data_(static_cast<std::byte*>(borrowed)), bytes_(bytes), device_(device), owned_(false), derived_(0) {}
