@@ -7,6 +7,7 @@
 #include "duel/autograd/observer.h"
 #include "duel/autograd/ops.h"
 #include "duel/autograd/print_graph.h"
+#include "duel/gan/critic.h"
 #include "duel/gan/dataset.h"
 #include "duel/gan/games/conditional.h"
 #include "duel/gan/losses.h"

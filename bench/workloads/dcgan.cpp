@@ -6,13 +6,23 @@ namespace {
 
 const AdamOptions kDcganAdam{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
 
+// Two passes; scores_of_both takes one, where there is no batch normalisation.
+ScorePair separate_scores(const Critic& critic, const Variable& real, const Variable& fake) {
+  return {critic(real), critic(fake)};
+}
+
+Variable discriminator_loss(const AdversarialLoss& loss, const ScorePair& scores) {
+  return loss.discriminator(scores.real, scores.fake);
+}
+
 // As in PyTorch's DCGAN example: one batch of fake pictures serves both players.
 template <class P>
-Losses vanilla_step(P& p, const Tensor& real, const Tensor& z, double r1_gamma, Phases& phases) {
+Losses vanilla_step(P& p, const Tensor& real, const Tensor& z, double r1_gamma, decltype(separate_scores)* scores_of,
+                    Phases& phases) {
   const Critic critic = [&](const Variable& x) { return p.discriminator(x); };
   Variable fake = p.generator(z);
   phases.end("generator forward");
-  Variable d_loss = kVanillaLoss.discriminator(critic(real), critic(fake.detach()));
+  Variable d_loss = discriminator_loss(kVanillaLoss, scores_of(critic, real, fake.detach()));
   if (r1_gamma > 0) d_loss = d_loss + r1_penalty(critic, real, r1_gamma);
   const double d = minimize(std::move(d_loss), p.discriminator_optimizer);
   phases.end("discriminator");
@@ -30,7 +40,8 @@ Step dcgan(Inputs& inputs, Extent e, std::int64_t channels) {
                                                                                DcganDiscriminator(rng, o), kDcganAdam);
   const Tensor real = inputs.pictures("real", e, channels);
   const Tensor z = inputs.normal("z", {e.batch, o.latent});
-  return step_of(players, [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, phases); });
+  return step_of(players,
+                 [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, separate_scores, phases); });
 }
 
 // DCGAN's discriminator for 3 x 64 x 64 without norms, which penalties on single samples' gradients exclude.
@@ -70,7 +81,7 @@ Step mlp_gan(Inputs& inputs, Extent e) {
   auto players = std::make_shared<Players<MlpGanGenerator, MlpGanDiscriminator>>(
       MlpGanGenerator(rng, {}), MlpGanDiscriminator(rng, {}), kDcganAdam);
   const Tensor real = inputs.pictures("real", e, 1), z = inputs.normal("z", {e.batch, 100});
-  return step_of(players, [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, phases); });
+  return step_of(players, [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, scores_of_both, phases); });
 }
 
 Step dcgan_32(Inputs& inputs, Extent e) { return dcgan(inputs, e, 1); }
@@ -79,7 +90,7 @@ Step dcgan_64(Inputs& inputs, Extent e) { return dcgan(inputs, e, 3); }
 Step dcgan_64_r1(Inputs& inputs, Extent e) {
   const Tensor real = inputs.pictures("real", e, 3), z = inputs.normal("z", {e.batch, 100});
   return step_of(penalised_players(kDcganAdam),
-                 [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 10, phases); });
+                 [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 10, separate_scores, phases); });
 }
 
 Step wgan_gp_64(Inputs& inputs, Extent e) {
@@ -91,9 +102,9 @@ Step wgan_gp_64(Inputs& inputs, Extent e) {
     phases.end("generator forward");
     const Variable share = reshape(shares, {e.batch, 1, 1, 1});
     const Tensor mixed = (share * real + (1 - share) * fake.detach()).value();
-    const double d = minimize(
-        kWassersteinLoss.discriminator(critic(real), critic(fake.detach())) + 10 * gradient_penalty_at(critic, mixed),
-        p.discriminator_optimizer);
+    const double d = minimize(discriminator_loss(kWassersteinLoss, separate_scores(critic, real, fake.detach())) +
+                                  10 * gradient_penalty_at(critic, mixed),
+                              p.discriminator_optimizer);
     phases.end("critic");
     Variable g_loss = kWassersteinLoss.generator(critic(fake));
     fake = {};

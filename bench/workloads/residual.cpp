@@ -119,9 +119,12 @@ Step r3gan_32(Inputs& inputs, Extent e) {
         minimize(kRelativisticLoss.discriminator(on_real, on_fake) + kGamma / 2 * penalties, p.discriminator_optimizer);
     phases.end("discriminator");
     const Variable generated = p.generator(other_z, labels);
+    const Variable compared = [&] {
+      const NoGrad no_grad;
+      return p.discriminator(real, labels);
+    }();
     const double g =
-        minimize(kRelativisticLoss.generator(p.discriminator(real, labels), p.discriminator(generated, labels)),
-                 p.generator_optimizer);
+        minimize(kRelativisticLoss.generator(compared, p.discriminator(generated, labels)), p.generator_optimizer);
     phases.end("generator");
     return {d, g};
   });

@@ -2,16 +2,10 @@
 // gradients. All return a Variable of shape [] without the weight they are multiplied by, unless they say so.
 #pragma once
 
-#include <functional>
-
+#include "duel/gan/critic.h"
 #include "duel/nn/module.h"
 
 namespace duel {
-
-/// Pictures [N, ...] to one score per sample or a map of them. It must use the pictures: a critic whose scores do not
-/// depend on them has no gradient, and penalties on it throw. Where the gradient is there but zero, all penalties and
-/// their gradients are finite.
-using Critic = std::function<Variable(const Variable& pictures)>;
 
 /// Where the gradient is taken: on real pictures, on fake ones, or at random points between pairs of them.
 enum class PenaltyAt : std::uint8_t { real, fake, mixed };

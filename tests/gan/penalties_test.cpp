@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "duel/gan/losses.h"
 #include "duel/nn/layers.h"
 #include "duel/nn/sequential.h"
 #include "tests/golden/losses.h"
@@ -282,4 +283,27 @@ TEST_CASE("penalties refuse pictures that do not fit, none at all, and a recordi
   CHECK_FALSE(error_of([&] { r1_penalty(blind, two, 1); }).empty());
   const NoGrad no_grad;
   CHECK_FALSE(error_of([&] { r1_penalty(critic, two, 1); }).empty());
+}
+
+TEST_CASE("one pass over real and fake pictures gives the scores and gradients of two") {
+  Sequential critic = convolutional(false);
+  const Tensor real = numbers({4, 2, 5, 4}, 2), fake = numbers({4, 2, 5, 4}, 3);
+  const Critic judge = [&](const Variable& x) { return critic(x); };
+  const ScorePair both = scores_of_both(judge, real, fake);
+  CHECK(both.real.shape() == Shape{4, 1});
+  CHECK(difference(both.real.value(), critic(real).value()) <= tolerance::kFused);
+  CHECK(difference(both.fake.value(), critic(fake).value()) <= tolerance::kFused);
+  const auto gradients = [&](const ScorePair& s) {
+    return joined(grad(kHingeLoss.discriminator(s.real, s.fake), parameters(critic)));
+  };
+  CHECK(difference(gradients(both), gradients({critic(real), critic(fake)})) <= tolerance::kFused);
+}
+
+TEST_CASE("one pass over real and fake pictures refuses what does not fit") {
+  const LinearCritic critic;
+  CHECK_THROWS_WITH_AS(scores_of_both(critic, numbers({4, 1, 2, 3}, 1), numbers({3, 1, 2, 3}, 2)),
+                       doctest::Contains("differ in shape"), Error);
+  const Critic mean_score = [&](const Variable& x) { return mean(critic(x)); };
+  CHECK_THROWS_WITH_AS(scores_of_both(mean_score, numbers({4, 1, 2, 3}, 1), numbers({4, 1, 2, 3}, 2)),
+                       doctest::Contains("for 8 pictures"), Error);
 }

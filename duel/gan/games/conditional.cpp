@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "duel/autograd/ops.h"
+#include "duel/gan/critic.h"
 #include "duel/gan/penalties.h"
 
 namespace duel {
@@ -30,16 +31,19 @@ void check_fits(const Dataset& data, const ConditionalDcganOptions& model) {
 DiscriminatorLoss discriminator_loss(const ConditionalGameOptions& o, ConditionalDcganGenerator& generator,
                                      ConditionalDcganDiscriminator& discriminator, const ConditionalRound& round,
                                      Penalty penalty) {
-  const Critic critic = [&](const Variable& x) { return discriminator(x, round.labels); };
   const Variable fake = [&] {
     const NoGrad no_grad;
     return generator(round.z, round.labels);
   }();
   DiscriminatorLoss d;
-  d.real = critic(round.real);
-  d.fake = critic(fake);
+  const Tensor labels = concat({round.labels, round.labels}, 0).value();
+  const ScorePair scores =
+      scores_of_both([&](const Variable& x) { return discriminator(x, labels); }, round.real, fake);
+  d.real = scores.real;
+  d.fake = scores.fake;
   d.loss = adversarial_loss(o.loss).discriminator(d.real, d.fake);
   if (penalty == Penalty::with && o.r1_gamma > 0) {
+    const Critic critic = [&](const Variable& x) { return discriminator(x, round.labels); };
     d.r1 = r1_penalty(critic, round.real, o.r1_gamma);
     d.loss = d.loss + static_cast<double>(o.r1_interval) * d.r1;
   }
