@@ -99,6 +99,7 @@ void check_distinct(const char* operation, const Tensor& t) {
 }  // namespace
 
 Shape dense_strides(const Shape& shape, Layout layout) {
+  shape.numel();  // throws where strides would overflow
   return strides_in_order(shape, memory_order(shape.dim(), layout));
 }
 
@@ -251,17 +252,16 @@ namespace {
 Shape complete(const Shape& wanted, const Tensor& t) {
   Shape shape = wanted;
   int open = -1;
-  std::int64_t known = 1;
   for (int i = 0; i < shape.dim(); ++i) {
     if (shape[i] == -1) {
       check(open < 0, "reshape", "more than one -1 in ", wanted);
       open = i;
-    } else {
-      check(shape[i] >= 0, "reshape", "negative size in ", wanted);
-      known *= shape[i];
+      shape[i] = 1;
     }
+    check(shape[i] >= 0, "reshape", "negative size in ", wanted);
   }
   if (open >= 0) {
+    const std::int64_t known = shape.numel();
     check(known > 0 && t.numel() % known == 0, "reshape", t.shape(), " cannot become ", wanted);
     shape[open] = t.numel() / known;
   }

@@ -56,7 +56,7 @@ struct TensorOptions {
   Layout layout = Layout::row_major;
 };
 
-/// Strides of a dense tensor of this shape.
+/// Strides of a dense tensor of this shape. Throws as `Shape::numel` does.
 Shape dense_strides(const Shape& shape, Layout layout);
 
 /// A handle: copying it copies no elements. A default-made one is undefined (`defined()` is false) and only that may

@@ -151,7 +151,8 @@ R3ganGenerator::R3ganGenerator(Rng& rng, const Options& o) : options(checked("R3
 Variable R3ganGenerator::operator()(const Variable& z, const Tensor& labels, const Pass& pass) {
   check_latents("R3ganGenerator", z, options.latent);
   check_labels("R3ganGenerator", labels, z, options.classes);
-  Variable x = options.classes ? concat({z, embedded(embedding, labels)}, 1) : z;
+  Variable x = z;
+  if (options.classes) x = concat({z, embedded(embedding, labels)}, 1);
   for (Sequential& stage : stages) x = stage(x, pass);
   return conv2d(x, to_colours);
 }

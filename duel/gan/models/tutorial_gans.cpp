@@ -18,7 +18,8 @@ std::int64_t pixels(const MlpGanOptions& o) { return o.channels * o.size.h * o.s
 
 // x [N, D], followed by the class if there are classes.
 Variable with_class(const Variable& x, const Tensor& labels, std::int64_t classes) {
-  return classes == 0 ? x : concat({x, one_hot(labels, classes, x.dtype())}, 1);
+  if (classes == 0) return x;
+  return concat({x, one_hot(labels, classes, x.dtype())}, 1);
 }
 
 const TutorialDcganOptions& checked(const char* network, const TutorialDcganOptions& o) {
