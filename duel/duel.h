@@ -12,6 +12,7 @@
 #include "duel/gan/games/conditional.h"
 #include "duel/gan/losses.h"
 #include "duel/gan/models/biggan.h"
+#include "duel/gan/models/biggan_deep.h"
 #include "duel/gan/models/conditional_dcgan.h"
 #include "duel/gan/models/cyclegan_generator.h"
 #include "duel/gan/models/dcgan.h"

@@ -35,37 +35,64 @@ std::vector<Tensor> floating_buffers(Module& module) {
   return buffers;
 }
 
-/// All that `group` of biggan.json has; x is of this shape.
+/// All that `group` of the golden `file` has; x is of this shape. `forward` runs the network.
 template <class Module>
-void check_residual_network(const std::string& group, Module module, const Shape& shape, const Tensor& labels = {}) {
+void check_whole_network(const std::string& file, const std::string& group, Module module, const Shape& shape,
+                         const Forward<Module>& forward) {
   CAPTURE(group);
-  const Golden golden(group, "biggan.json");
+  const Golden golden(group, file);
   const auto agrees = [&](const std::string& key, const Tensor& t) {
     CAPTURE(key);
     CHECK(golden.difference_of(key, t) <= tolerance::kGolden);
   };
-  std::vector<std::string> names;
-  for (const auto& [name, t] : state_dict(module)) names.push_back(name);
+  std::vector<std::string> names, shapes;
+  for (const auto& [name, t] : state_dict(module)) {
+    names.push_back(name);
+    shapes.push_back(cat(t.shape()));
+  }
   REQUIRE(names == golden.names("state"));
+  if (golden.has("shapes")) CHECK(shapes == golden.names("shapes"));
 
   set_state(module);
   const Variable x = Variable::leaf(numbers(shape, 100));
   const Variables p = sorted_parameters(module);
   Variables inputs{x};
   inputs.insert(inputs.end(), p.begin(), p.end());
-  const Variable y = module(x, labels);
+  const Variable y = forward(module, x, {});
   agrees("y", sample(y.value()));
   const Variables grads = grad(sum(y * numbers(y.shape(), 200)), inputs);
   agrees("dx", sample(grads[0].value()));
   agrees("grads", digests(values_of({grads.begin() + 1, grads.end()}), 300));
   if (golden.has("buffers")) agrees("buffers", digests(floating_buffers(module), 500));
-  agrees("eval", sample(module(x, labels, kEvaluation).value()));
+  agrees("eval", sample(forward(module, x, kEvaluation).value()));
   if (golden.has("r1")) {
-    const Variable dx = grad(sum(module(x, labels)), {x}, {.create_graph = true})[0];
+    const Variable dx = grad(sum(forward(module, x, {})), {x}, {.create_graph = true})[0];
     const Variable r1 = sum(square(dx));
     agrees("r1", r1.value());
     agrees("r1_grads", digests(values_of(grad(r1, p, {.allow_unused = true})), 700));
   }
+}
+
+/// The output and its gradient with respect to x, in float32.
+template <class Module>
+void check_single_precision(const std::string& file, const std::string& group, Module module, const Shape& shape,
+                            const Forward<Module>& forward) {
+  CAPTURE(group);
+  const Golden golden(group, file);
+  set_state(module);
+  to(module, DType::float32);
+  const Variable x = Variable::leaf(numbers(shape, 100).to(DType::float32));
+  const Variable y = forward(module, x, {});
+  const Variable dx = grad(sum(y * numbers(y.shape(), 200).to(DType::float32)), {x})[0];
+  CHECK(golden.difference_of("y", sample(y.value())) <= tolerance::kGoldenSingle);
+  CHECK(golden.difference_of("dx", sample(dx.value())) <= tolerance::kGoldenSingle);
+}
+
+/// The same for those of biggan.json.
+template <class Module>
+void check_residual_network(const std::string& group, Module module, const Shape& shape, const Tensor& labels = {}) {
+  check_whole_network<Module>("biggan.json", group, std::move(module), shape,
+                              [&](Module& m, const Variable& x, const Pass& pass) { return m(x, labels, pass); });
 }
 
 template <class Module>
