@@ -10,3 +10,4 @@
 #include "duel/nn/resample_layers.h"
 #include "duel/nn/spectral_norm.h"
 #include "duel/nn/style_layers.h"
+#include "duel/nn/weight_norm.h"
