@@ -35,6 +35,7 @@
 #include "duel/nn/layers.h"
 #include "duel/nn/losses.h"
 #include "duel/nn/optim.h"
+#include "duel/nn/pytorch_file.h"
 #include "duel/nn/replicas.h"
 #include "duel/nn/safetensors.h"
 #include "duel/nn/sequential.h"
