@@ -11,10 +11,11 @@ namespace duel {
 
 namespace {
 
-/// How many bytes may be derived from so many: for a network's flat buffer, packed weights of both directions or most
-/// of Winograd's, which take 2 to 6 times the weights' bytes for each; for a single small tensor, all of them.
+/// How many bytes may be derived from so many: for a network's flat buffer, packed weights of both directions, be it
+/// for Winograd's small tiles, which take twice the weights' bytes for each; for a single small tensor, whatever there
+/// is.
 std::size_t most_derived(std::size_t bytes) {
-  constexpr std::size_t kShare = 3, kSmallShare = 8, kSmall = std::size_t{16} << 20;
+  constexpr std::size_t kShare = 4, kSmallShare = 8, kSmall = std::size_t{16} << 20;
   return std::max(kShare * bytes, std::min(kSmallShare * bytes, kSmall));
 }
 

@@ -24,7 +24,7 @@ struct Costs {
 // The direct algorithm gathers its input and packs its weights, Winograd's transform all three. Weights are often kept
 // from an earlier call: here they cost half. The last factor is what Winograd's algorithms have to gain at least.
 constexpr Costs kDirect{1, 13, 0, 15, 64}, kDirectWeightGrad{1, 13, 0, 0, 0};
-constexpr Costs kWinograd{1.15 / 0.9, 4.2 / 0.9, 10 / 0.9, 22 / 0.9, 45 / 0.9};
+constexpr Costs kWinograd{1.15 / 0.9, 4.2 / 0.9, 10 / 0.9, 22 / 0.9, 90 / 0.9};
 constexpr Costs kWinogradWeightGrad{1.15 / 0.9, 11 / 0.9, 75 / 0.9, 14 / 0.9, 12 / 0.9};
 
 double cost(const Work& w, const Costs& c) {
