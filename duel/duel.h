@@ -39,6 +39,7 @@
 #include "duel/nn/replicas.h"
 #include "duel/nn/safetensors.h"
 #include "duel/nn/sequential.h"
+#include "duel/nn/weights.h"
 #include "duel/tensor/allocator.h"
 #include "duel/tensor/linalg.h"
 #include "duel/tensor/rng.h"
