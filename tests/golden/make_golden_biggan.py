@@ -31,7 +31,7 @@ def set_state(module):
 
 def network(name, module, shape, labels=None, penalty=False):
     set_state(module)
-    y_of = lambda x: module(x, None if labels is None else torch.tensor(labels))
+    y_of = lambda x: module(x) if labels is None else module(x, torch.tensor(labels))
     x = numbers(shape, 100).requires_grad_()
     y = y_of(x)
     parameters = [p for _, p in sorted(module.named_parameters())]
@@ -40,7 +40,8 @@ def network(name, module, shape, labels=None, penalty=False):
     result = {"y": sample(y), "dx": sample(grads[0]), "grads": digests(grads[1:], 300)}
     if buffers:
         result["buffers"] = digests(buffers, 500)
-    result["eval"] = sample(module.eval()(x, None if labels is None else torch.tensor(labels)))
+    module.eval()
+    result["eval"] = sample(y_of(x))
     module.train()
     if penalty:
         zeros = dict(allow_unused=True, materialize_grads=True)
@@ -211,7 +212,7 @@ class BigganGenerator(nn.Module):
         self.blocks = nn.ModuleList(nn.ModuleList(s) for s in stages)
         self.output_layer = nn.Sequential(OutputBn(c, own), nn.ReLU(), conv(c, 3))
 
-    def forward(self, z, y):
+    def forward(self, z, y=None):
         y = self.shared(y) if hasattr(self, "shared") else y
         z = z.split(self.part, 1) if self.part else [z]
         h = self.linear(z[0]).reshape(len(y), -1, 4, 4)
@@ -249,7 +250,7 @@ class BigganDiscriminator(nn.Module):
         self.blocks = nn.ModuleList(nn.ModuleList(b) for b in blocks)
         self.linear, self.embed = layers.linear(plan[-1][1], 1), layers.embedding(classes, plan[-1][1])
 
-    def forward(self, x, y):
+    def forward(self, x, y=None):
         for stage in self.blocks:
             for block in stage:
                 x = block(x)
@@ -374,7 +375,7 @@ class MimicryGenerator(nn.Module):
         if attended:
             self.attn_block = Attention(widths[attended], lambda i, o: sn(nn.Conv2d(i, o, 1, bias=False)))
 
-    def forward(self, z, y):
+    def forward(self, z, y=None):
         at = lambda name: getattr(self, f"{name}{self.count + 2}")
         x = self.l1(z).reshape(len(z), -1, self.side, self.side)
         for i in range(self.count):
@@ -396,7 +397,7 @@ class MimicryDiscriminator(nn.Module):
         if attended:
             self.attn_block = Attention(widths[attended], lambda i, o: sn(nn.Conv2d(i, o, 1, bias=False)))
 
-    def forward(self, x, y):
+    def forward(self, x, y=None):
         for i in range(self.count):
             x = getattr(self, f"block{i + 1}")(x)
             x = self.attn_block(x) if i + 1 == self.attended else x
@@ -415,7 +416,7 @@ class MmgenGenerator(nn.Module):
         self.conv_blocks = nn.ModuleList([up(), up(), MmgenAttention(c), up()])
         self.to_rgb = holder(bn=nn.BatchNorm2d(c, eps=1e-4), conv=spectral_norm(nn.Conv2d(c, 3, 3, padding=1)))
 
-    def forward(self, z, y):
+    def forward(self, z, y=None):
         x = self.noise2feat(z).reshape(len(z), -1, 4, 4)
         for block in self.conv_blocks:
             x = block(x) if isinstance(block, MmgenAttention) else block(x, y)
@@ -431,7 +432,7 @@ class MmgenDiscriminator(nn.Module):
         self.decision = spectral_norm(nn.Linear(c, 1))
         self.proj_y = spectral_norm(nn.Embedding(classes, c))
 
-    def forward(self, x, y):
+    def forward(self, x, y=None):
         x = self.from_rgb(x)
         for block in self.conv_blocks:
             x = block(x)

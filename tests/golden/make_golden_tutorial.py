@@ -2,7 +2,7 @@
 """Writes tutorial.json: the auto-encoders, and fastai's gan_critic and U-Net on residual encoders, at tiny widths,
 written anew in PyTorch from their descriptions.
 
-Like make_golden_biggan.py, whose `set_state` it shares; besides names it stores shapes.
+Like make_golden_biggan.py, with whose `network` it makes them; besides names it stores shapes.
 """
 import numpy as np
 import torch
@@ -10,32 +10,15 @@ import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import spectral_norm, weight_norm
 
-from excerpts import digests, packed, sample, write
-from make_golden_biggan import set_state
+import make_golden_biggan
+from excerpts import write
+from make_golden_biggan import golden
 from make_golden_nn import Rng, numbers
-
-golden = {}
 
 
 def network(name, module, shape, penalty=False):
-    set_state(module)
-    x = numbers(shape, 100).requires_grad_()
-    y = module(x)
-    parameters = [p for _, p in sorted(module.named_parameters())]
-    grads = torch.autograd.grad((y * numbers(y.shape, 200)).sum(), [x] + parameters)
-    buffers = [b for _, b in sorted(module.named_buffers()) if b.is_floating_point()]
-    result = {"y": sample(y), "dx": sample(grads[0]), "grads": digests(grads[1:], 300)}
-    if buffers:
-        result["buffers"] = digests(buffers, 500)
-    result["eval"] = sample(module.eval()(x))
-    module.train()
-    if penalty:
-        zeros = dict(allow_unused=True, materialize_grads=True)
-        r1 = torch.autograd.grad(module(x).sum(), x, create_graph=True)[0].square().sum()
-        result |= {"r1": r1, "r1_grads": digests(torch.autograd.grad(r1, parameters, **zeros), 700)}
-    state = sorted(module.state_dict().items())
-    golden[name] = {k: packed(v) for k, v in result.items()} | {
-        "state": [n for n, _ in state], "shapes": [str(list(t.shape)) for _, t in state]}
+    make_golden_biggan.network(name, module, shape, penalty=penalty)
+    golden[name]["shapes"] = [str(list(t.shape)) for _, t in sorted(module.state_dict().items())]
 
 
 # --- auto-encoders ---
