@@ -102,7 +102,7 @@ TEST_CASE("the published configurations have the published numbers of parameters
       {"StudioGAN-BigGAN-Deep-C10", {7762948, 2908930}},
       {"StudioGAN-BigGAN-Deep-StudioGAN-C10", {9338884, 3177730}},
   };
-  // In millions, of the paper and of the hub's models; no discriminator of the latter two is published.
+  // In millions, as remembered from the paper and the hub's models: no source at hand confirms them.
   const std::map<std::string_view, std::array<double, 2>> millions = {
       {"BigGAN-deep-I128", {50.4, 34.6}}, {"BigGAN-deep-I256", {55.9, 0}}, {"BigGAN-deep-I512", {56.2, 0}}};
   CHECK(biggan_deep_configurations().size() == published.size() + millions.size());
