@@ -21,6 +21,9 @@ Tensor kaiming_normal(Rng& rng, const Shape& shape, double a = 0);
 /// U(-b, b) with b = 1 / sqrt(fan_in), or 0 for no fan-in: what PyTorch's linear and convolution layers start with,
 /// weight and bias alike.
 Tensor fan_in_uniform(Rng& rng, const Shape& shape, double fan_in);
+/// The factor Q [M, N] of a = Q R with orthonormal columns and an upper triangular R of positive diagonal, in which it
+/// is unique; a float64 [M, N], finite, M >= N. Where columns are dependent, whatever Householder's method gives.
+Tensor orthonormal_columns(const Tensor& a);
 /// Orthonormal rows or columns (whichever are fewer) of the weight seen as [out, rest], times gain (Saxe et al. 2014).
 Tensor orthogonal(Rng& rng, const Shape& shape, double gain = 1);
 

@@ -3,10 +3,14 @@
 
 #include <doctest/doctest.h>
 
+#include <Eigen/QR>
 #include <algorithm>
 #include <cmath>
 #include <functional>
 
+#include "duel/autograd/ops.h"
+#include "duel/tensor/eigen.h"
+#include "duel/tensor/thread_pool.h"
 #include "tests/support/tensors.h"
 #include "tests/support/tolerances.h"
 
@@ -67,7 +71,66 @@ double distance_from_identity(const std::vector<double>& w, std::int64_t rows, s
   return worst;
 }
 
+Tensor gaussian(const Shape& shape, std::uint64_t seed) {
+  return Rng(seed).normal(shape, 0, 1, {.dtype = DType::float64});
+}
+
+// Q of Householder's method, its columns turned so that R's diagonal is positive.
+Tensor householder_q(const Tensor& a) {
+  const Eigen::HouseholderQR<Eigen::MatrixXd> qr(as_matrix<double>(a));
+  Tensor q = Tensor::empty(a.shape(), {.dtype = DType::float64});
+  as_matrix<double>(q) = qr.householderQ() * Eigen::MatrixXd::Identity(a.size(0), a.size(1)) *
+                         qr.matrixQR().diagonal().unaryExpr([](double r) { return r < 0 ? -1.0 : 1.0; }).asDiagonal();
+  return q;
+}
+
+// That a = Q R with orthonormal columns in Q and an upper triangular R of diagonal 0 or more.
+void check_factor(const Tensor& a, const Tensor& q) {
+  const Variable r = matmul(transpose(q, 0, 1), a);
+  const Eigen::MatrixXd gram = as_matrix<double>(q).transpose() * as_matrix<double>(q);
+  const MatrixMap<double> upper = as_matrix<double>(r.value());
+  CHECK(gram.isIdentity(tolerance::kReference));
+  CHECK(difference(matmul(q, r).value(), a) <= tolerance::kReference);
+  CHECK(upper.isUpperTriangular(tolerance::kReference));
+  CHECK(upper.diagonal().minCoeff() >= -tolerance::kReference * upper.norm());
+}
+
 }  // namespace
+
+TEST_CASE("orthonormal columns are Householder's, panel after panel, whatever the strides") {
+  for (const Shape& shape : {Shape{1, 1}, {6, 6}, {7, 1}, {200, 127}, {128, 128}, {129, 129}, {300, 300}, {900, 290}}) {
+    CAPTURE(shape);
+    const Tensor a = gaussian(shape, 1), q = init::orthonormal_columns(a);
+    CHECK(difference(q, householder_q(a)) <= tolerance::kFused);
+    check_factor(a, q);
+  }
+  const Tensor a = gaussian({40, 30}, 2);
+  const Tensor q = init::orthonormal_columns(a);
+  for (View view : kViews) CHECK(difference(init::orthonormal_columns(as_view(a, view)), q) <= tolerance::kReference);
+  CHECK(init::orthonormal_columns(Tensor::empty({3, 0}, {.dtype = DType::float64})).shape() == Shape{3, 0});
+}
+
+TEST_CASE("orthonormal columns of matrices with nearly or wholly dependent ones") {
+  for (double closeness : {1e-3, 1e-6, 1e-9, 1e-12, 0.0}) {  // all columns are one, but for this much
+    CAPTURE(closeness);
+    const Tensor a = (Variable(gaussian({200, 1}, 1)) + closeness * Variable(gaussian({200, 150}, 2))).value();
+    check_factor(a, init::orthonormal_columns(a));
+  }
+  check_factor(Tensor::zeros({5, 3}, {.dtype = DType::float64}),
+               init::orthonormal_columns(Tensor::zeros({5, 3}, {.dtype = DType::float64})));
+}
+
+TEST_CASE("orthonormal columns are the same bits for any number of threads") {
+  const Tensor a = gaussian({500, 300}, 1);
+  const int threads = num_threads();
+  const auto with = [&](int n) {
+    set_num_threads(n);
+    return init::orthonormal_columns(a);
+  };
+  const Tensor one = with(1), four = with(4);
+  set_num_threads(threads);
+  CHECK(doubles(one) == doubles(four));
+}
 
 TEST_CASE("normal, uniform and constant initialisations") {
   Rng rng(1);
@@ -151,4 +214,6 @@ TEST_CASE("initialisations by fan refuse shapes without one") {
   CHECK_FALSE(error_of([&] { init::orthogonal(rng, {0, 5}); }).empty());
   CHECK_FALSE(error_of([&] { init::orthogonal(rng, {5, 0}); }).empty());
   CHECK_FALSE(error_of([&] { init::normal(rng, {2, 2}, 0, -1); }).empty());
+  for (const Tensor& a : {Tensor(), gaussian({2, 3}, 1), gaussian({3}, 1), Tensor::zeros({3, 2})})
+    CHECK(error_of([&] { init::orthonormal_columns(a); }).starts_with("orthonormal_columns: needs a float64 matrix"));
 }
