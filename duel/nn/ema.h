@@ -6,12 +6,18 @@
 
 namespace duel {
 
-/// Holds a model of its own. Parameters follow `decay * average + (1 - decay) * source`; buffers are copied.
+/// What becomes of running statistics and the vectors of spectral norms: copied (StyleGAN, R3GAN, MMGeneration), or
+/// averaged like parameters (BigGAN-PyTorch, StudioGAN). Buffers of integers, such as counts of batches, are always
+/// copied.
+enum class EmaBuffers : std::uint8_t { copy, average };
+
+/// Holds a model of its own. Parameters follow `decay * average + (1 - decay) * source`, buffers as `buffers` says.
 /// Until `start` updates have passed it just copies (BigGAN's ema_start).
 template <class Model>
 class Ema {
  public:
-  Ema(Model& source, double decay, std::int64_t start = 0) : model(clone(source)), decay_(decay), start_(start) {
+  Ema(Model& source, double decay, std::int64_t start = 0, EmaBuffers buffers = EmaBuffers::copy)
+      : model(clone(source)), decay_(decay), start_(start), buffers_(buffers) {
     check(decay >= 0 && decay <= 1, "Ema", "the decay must lie in [0, 1], got ", decay);
   }
 
@@ -23,15 +29,17 @@ class Ema {
     check(from.parameters.size() == to.parameters.size() && from.buffers.size() == to.buffers.size(), "Ema::update",
           "the source has other parameters or buffers than the model that was averaged first");
     for (std::size_t i = 0; i < to.parameters.size(); ++i) {
-      Tensor &average = to.parameters[i], &now = from.parameters[i];
-      if (step < start_) {
-        average.copy_(now);
-      } else {
-        backend(now.device()).binary(BinaryOp::lerp, average, now, average, {1 - decay_});
-        average.storage()->bump_version();
-      }
+      if (step < start_)
+        to.parameters[i].copy_(from.parameters[i]);
+      else
+        lerp(to.parameters[i], from.parameters[i]);
     }
-    for (std::size_t i = 0; i < to.buffers.size(); ++i) to.buffers[i].copy_(from.buffers[i]);
+    for (std::size_t i = 0; i < to.buffers.size(); ++i) {
+      if (step < start_ || buffers_ == EmaBuffers::copy || !is_floating(to.buffers[i].dtype()))
+        to.buffers[i].copy_(from.buffers[i]);
+      else
+        lerp(to.buffers[i], from.buffers[i]);
+    }
   }
 
   Model model;
@@ -43,8 +51,14 @@ class Ema {
     void on_buffer(const std::string&, Tensor& b) override { buffers.push_back(b); }
   };
 
+  void lerp(const Tensor& average, const Tensor& now) const {
+    backend(now.device()).binary(BinaryOp::lerp, average, now, average, {1 - decay_});
+    average.storage()->bump_version();
+  }
+
   double decay_;
   std::int64_t start_;
+  EmaBuffers buffers_;
 };
 
 }  // namespace duel

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "duel/autograd/pointwise.h"
+
 namespace duel {
 namespace {
 
@@ -63,6 +65,21 @@ void Optimizer::visit(Visitor& v) {
   v.buffer("step", steps_);
   for (auto& [state, tensors] : state_)
     for (std::size_t i = 0; i < names_.size(); ++i) v.buffer(state + "." + names_[i], (*tensors)[i]);
+}
+
+void accumulate(Variables& total, Variables grads) {
+  if (total.empty()) {
+    total = std::move(grads);
+    return;
+  }
+  check(total.size() == grads.size(), "accumulate", grads.size(), " gradients to be added to ", total.size());
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    const Variable &sum = total[i], &g = grads[i];
+    check(sum.defined() && g.defined() && sum.shape() == g.shape() && sum.dtype() == g.dtype(), "accumulate",
+          "gradient ", i, " is ", g.value(), ", needs ", sum.value());
+  }
+  const NoGrad no_grad;
+  for (std::size_t i = 0; i < grads.size(); ++i) total[i] = total[i] + grads[i];
 }
 
 AdamOptions Adam::check_options(const AdamOptions& o) {

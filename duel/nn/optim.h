@@ -50,6 +50,11 @@ class Optimizer {
   Tensor steps_ = Tensor::zeros({}, {.dtype = DType::int64});
 };
 
+/// Adds `grads` to `total`, one by one: for one `step` after several batches (gradient accumulation), the loss of each
+/// divided by their number. An empty `total` becomes `grads`. Throws, having added nothing, unless they are as many, of
+/// the same shapes and dtypes.
+void accumulate(Variables& total, Variables grads);
+
 struct AdamOptions {
   double lr = 1e-3, beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 0;  ///< added to the gradient

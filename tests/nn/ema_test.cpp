@@ -60,6 +60,30 @@ TEST_CASE("buffers are copied, not averaged") {
   CHECK(difference(ema.model.running.var, source.running.var) == 0);
 }
 
+TEST_CASE("buffers are averaged if asked for, but for counts, and copied until the start") {
+  BatchNorm source(3);
+  Ema<BatchNorm> ema(source, 0.75, 1, EmaBuffers::average);
+  const auto pass = [&](std::uint64_t seed) { source(numbers({5, 3}, seed).to(DType::float32)); };
+  pass(1);
+  ema.update(source, 0);
+  CHECK(difference(ema.model.running.mean, source.running.mean) == 0);
+  CHECK(difference(ema.model.running.var, source.running.var) == 0);
+  for (std::int64_t step = 1; step < 4; ++step) {
+    const std::vector<double> mean = doubles(ema.model.running.mean), var = doubles(ema.model.running.var);
+    pass(10 + static_cast<std::uint64_t>(step));
+    ema.update(source, step);
+    CHECK(ema.model.running.num_batches_tracked.item() == static_cast<double>(step + 1));
+    for (std::int64_t c = 0; c < 3; ++c) {
+      const auto follows = [&](const std::vector<double>& before, const Tensor& now, const Tensor& average) {
+        const double expected = 0.75 * before[static_cast<std::size_t>(c)] + 0.25 * now.select(0, c).item();
+        return average.select(0, c).item() == doctest::Approx(expected).epsilon(tolerance::kClosedFormSingle);
+      };
+      CHECK(follows(mean, source.running.mean, ema.model.running.mean));
+      CHECK(follows(var, source.running.var, ema.model.running.var));
+    }
+  }
+}
+
 TEST_CASE("neither shares memory with the other") {
   BatchNorm source(3);
   Ema<BatchNorm> ema(source, 0.9);

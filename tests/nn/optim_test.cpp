@@ -7,6 +7,7 @@
 #include <functional>
 #include <limits>
 
+#include "duel/autograd/pointwise.h"
 #include "duel/nn/layers.h"
 #include "duel/nn/sequential.h"
 #include "tests/golden/nn.h"
@@ -198,6 +199,29 @@ TEST_CASE("rates and options that make no sense are refused") {
   for (const RmsPropOptions& o : {RmsPropOptions{.alpha = -1}, RmsPropOptions{.alpha = 1.5}, RmsPropOptions{.eps = -1},
                                   RmsPropOptions{.weight_decay = nan}})
     CHECK_FALSE(error_of([&] { RmsProp(net, o); }).empty());
+}
+
+TEST_CASE("gradients of several batches add up to those of their sum") {
+  Sequential net = model();
+  Sgd optimizer(net);
+  const Variables first = gradients(optimizer, 0), second = gradients(optimizer, 1), third = gradients(optimizer, 2);
+  Variables total;
+  for (const Variables& grads : {first, second, third}) accumulate(total, grads);
+  REQUIRE(total.size() == first.size());
+  for (std::size_t i = 0; i < total.size(); ++i) {
+    CHECK(total[i].is_constant());
+    CHECK(difference(total[i].value(), (first[i] + second[i] + third[i]).value()) == 0);
+    CHECK(difference(first[i].value(), gradients(optimizer, 0)[i].value()) == 0);  // not written to
+  }
+  CHECK(error_of([&] { accumulate(total, {first[0]}); }).starts_with("accumulate: 1 gradients to be added to"));
+  Variables other = first;
+  std::swap(other[0], other[1]);
+  CHECK(error_of([&] { accumulate(total, other); }).starts_with("accumulate: gradient 0 is"));
+  CHECK(error_of([&] { accumulate(total, Variables(first.size())); }).starts_with("accumulate: gradient 0 is"));
+  Variables short_of_one = first;
+  short_of_one.back() = {};
+  CHECK_FALSE(error_of([&] { accumulate(total, short_of_one); }).empty());
+  CHECK(difference(total[0].value(), (first[0] + second[0] + third[0]).value()) == 0);  // nothing was added
 }
 
 TEST_CASE("clip_weights limits every parameter, bounds included") {
