@@ -1,5 +1,7 @@
 #include "duel/gan/losses.h"
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 #include "duel/autograd/ops.h"
@@ -13,28 +15,58 @@ Variable AdversarialLoss::generator(const Variable& fake) const {
   return generator_of_scores({}, fake);
 }
 
+Variable AdversarialLoss::discriminator_towards(const Variable& real, const Variable& fake,
+                                                const Targets& targets) const {
+  check(discriminator_of_targets, "AdversarialLoss", "the loss '", name, "' does not compare scores with targets");
+  return discriminator_of_targets(real, fake, targets);
+}
+
+namespace {
+
+Variable bce_towards(const Variable& real, const Variable& fake, const Targets& targets) {
+  return bce(real, targets.real) + bce(fake, targets.fake);
+}
+
+Variable bce_with_logits_towards(const Variable& real, const Variable& fake, const Targets& targets) {
+  return bce_with_logits(real, targets.real) + bce_with_logits(fake, targets.fake);
+}
+
+Variable mse_towards(const Variable& real, const Variable& fake, const Targets& targets) {
+  return 0.5 * (mse(real, targets.real) + mse(fake, targets.fake));
+}
+
+}  // namespace
+
 const AdversarialLoss kGanLoss{
     "gan",
     [](const Variable& real, const Variable& fake) { return bce(real, 1) + bce(fake, 0); },
     [](const Variable&, const Variable& fake) { return bce(fake, 1); },
+    GeneratorScores::fake,
+    bce_towards,
 };
 
 const AdversarialLoss kVanillaLoss{
     "vanilla",
     [](const Variable& real, const Variable& fake) { return bce_with_logits(real, 1) + bce_with_logits(fake, 0); },
     [](const Variable&, const Variable& fake) { return bce_with_logits(fake, 1); },
+    GeneratorScores::fake,
+    bce_with_logits_towards,
 };
 
 const AdversarialLoss kMinimaxLoss{
     "minimax",
     [](const Variable& real, const Variable& fake) { return bce_with_logits(real, 1) + bce_with_logits(fake, 0); },
     [](const Variable&, const Variable& fake) { return -bce_with_logits(fake, 0); },
+    GeneratorScores::fake,
+    bce_with_logits_towards,
 };
 
 const AdversarialLoss kLeastSquaresLoss{
     "lsgan",
     [](const Variable& real, const Variable& fake) { return 0.5 * (mse(real, 1) + mse(fake, 0)); },
     [](const Variable&, const Variable& fake) { return mse(fake, 1); },
+    GeneratorScores::fake,
+    mse_towards,
 };
 
 const AdversarialLoss kWassersteinLoss{
@@ -87,6 +119,32 @@ const AdversarialLoss& adversarial_loss(std::string_view name) {
     names += cat(names.empty() ? "" : ", ", loss.name);
   }
   fail("adversarial_loss", "unknown loss '", name, "'; known: ", names);
+}
+
+Variable top_k_scores(const Variable& fake, std::int64_t k) {
+  check(fake.defined() && fake.dim() >= 1 && fake.numel() == fake.size(0), "top_k_scores",
+        "needs one score per picture, got ", fake.value());
+  check(k >= 1 && k <= fake.numel(), "top_k_scores", "k must lie in [1, ", fake.numel(), "], got ", k);
+  return topk(reshape(fake, {fake.numel()}), k, 0).values;
+}
+
+std::int64_t top_k_at(std::int64_t epoch, std::int64_t batch, const TopKOptions& o) {
+  check(epoch >= 0 && batch >= 1, "top_k_at", "needs an epoch from 0 on and a batch, got epoch ", epoch, " and batch ",
+        batch);
+  check(o.gamma > 0 && o.gamma <= 1 && o.nu > 0 && o.nu <= 1, "top_k_at", "gamma and nu must lie in (0, 1], got ",
+        o.gamma, " and ", o.nu);
+  const double part = std::max(std::pow(o.gamma, static_cast<double>(epoch)), o.nu);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(part * static_cast<double>(batch)));
+}
+
+Variable feature_matching_loss(const Variable& real, const Variable& fake, FeatureDistance distance) {
+  check(real.defined() && fake.defined() && real.dim() >= 1 && fake.dim() >= 1, "feature_matching_loss",
+        "needs features [N, ...] of real and of generated pictures, got ", real.value(), " and ", fake.value());
+  const Variable on_real = mean(real, {0}), on_fake = mean(fake, {0});
+  check(on_real.shape() == on_fake.shape(), "feature_matching_loss", "the features ", real.value(), " and ",
+        fake.value(), " differ in more than the batch");
+  const Variable apart = on_real - on_fake;
+  return distance == FeatureDistance::squares ? sum(square(apart)) : mean(abs(apart));
 }
 
 }  // namespace duel

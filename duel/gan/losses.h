@@ -12,15 +12,24 @@ namespace duel {
 /// Whose scores the generator's loss is made of.
 enum class GeneratorScores : std::uint8_t { fake, real_and_fake };
 
+/// What scores should have been, each of the shape and dtype of its scores (see labels.h).
+struct Targets {
+  Variable real, fake;
+};
+
 /// The two sides of an adversarial game.
 struct AdversarialLoss {
   using OfScores = Variable (*)(const Variable& real, const Variable& fake);
+  using OfTargets = Variable (*)(const Variable& real, const Variable& fake, const Targets& targets);
 
   std::string_view name;
   OfScores discriminator;
   OfScores generator_of_scores;  ///< what `generator` calls; `real` is undefined unless it is needed
   GeneratorScores generator_scores = GeneratorScores::fake;
+  OfTargets discriminator_of_targets = nullptr;  ///< none where the loss does not compare with 1 and 0
 
+  /// The discriminator's side with other targets than 1 and 0; throws when the loss has none.
+  Variable discriminator_towards(const Variable& real, const Variable& fake, const Targets& targets) const;
   Variable generator(const Variable& real, const Variable& fake) const { return generator_of_scores(real, fake); }
   /// Without scores of real pictures; throws when the loss needs them.
   Variable generator(const Variable& fake) const;
@@ -51,5 +60,25 @@ const std::vector<AdversarialLoss>& adversarial_losses();
 /// By name, or by a name it has elsewhere ("dcgan", "wgan-logistic-ns" and "logistic" for "vanilla", "r3gan" and
 /// "rpgan" for "relativistic"); throws, listing the names, if there is none such.
 const AdversarialLoss& adversarial_loss(std::string_view name);
+
+/// The k best of the generated pictures' scores, best first: [k] of `fake` [N] or [N, 1], 1 <= k <= N. The generator's
+/// loss of these alone learns from no picture that the discriminator is sure of (top-k training, Sinha et al. 2020).
+Variable top_k_scores(const Variable& fake, std::int64_t k);
+
+struct TopKOptions {
+  double gamma = 0.99;  ///< by what k is multiplied at the end of an epoch, in (0, 1]
+  double nu = 0.5;      ///< the least part of the batch, in (0, 1]
+};
+/// k at an epoch, counted from 0: the larger one of batch gamma^epoch and batch nu, rounded down; 1 at least. Defaults
+/// are PyTorch-StudioGAN's.
+std::int64_t top_k_at(std::int64_t epoch, std::int64_t batch, const TopKOptions& options = {});
+
+/// The sum of squares (Salimans et al. 2016, section 3.1), or the mean of absolute differences (MHGAN: Kavalerov et al.
+/// 2021, whose generator adds it with weight 1).
+enum class FeatureDistance : std::uint8_t { squares, mean_absolute };
+/// Feature matching: the distance between the means over the batch of a discriminator's features of real and of
+/// generated pictures, [N, ...] and [M, ...], for the generator. Shape [].
+Variable feature_matching_loss(const Variable& real, const Variable& fake,
+                               FeatureDistance distance = FeatureDistance::squares);
 
 }  // namespace duel

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "duel/gan/critic.h"
-#include "duel/nn/module.h"
+#include "duel/nn/optim.h"
 
 namespace duel {
 
@@ -110,5 +110,10 @@ Variable latent_consistency_discriminator(const Variable& fake, const Variable& 
 /// zCR of the generator: its pictures G(z) and G(z + noise) should not; weighted -mean((fake - perturbed)^2).
 Variable latent_consistency_generator(const Variable& fake, const Variable& perturbed,
                                       const LatentConsistencyOptions& options = {});
+
+/// Adam's options where a network is regularised only once in `interval` (1 or more) steps, in a step of its own (lazy
+/// regularisation, StyleGAN2: Karras et al. 2020, appendix B): with c = interval / (interval + 1), rate and betas
+/// become lr c, beta1^c, beta2^c. The regulariser is multiplied by `interval`.
+AdamOptions lazy(AdamOptions options, std::int64_t interval);
 
 }  // namespace duel
