@@ -54,6 +54,13 @@ TEST_CASE("the published configurations have the published numbers of parameters
       {"SAGAN-I128", {42017412, 39448258}},
       {"SNGAN-I128", {41996931, 30005013}},
       {"StudioGAN-BigGAN-C10", {9416196, 2415170}},
+      {"StudioGAN-ContraGAN-C10", {9416196, 2517186}},
+      {"StudioGAN-ReACGAN-C10", {9416196, 2517186}},
+      {"StudioGAN-MHGAN-C10", {9416196, 2415180}},
+      {"StudioGAN-MDGAN-C10", {9416196, 2414987}},
+      {"StudioGAN-ACGAN-Big-C10", {9416196, 2415170}},
+      {"StudioGAN-ACGAN-Big-TAC-C10", {9416196, 2417090}},
+      {"StudioGAN-ACGAN-Big-ADC-C10", {9416196, 2417090}},
       {"StudioGAN-BigGAN-I128", {70433988, 87982370}},
   };
   CHECK(biggan_configurations().size() == published.size());

@@ -94,6 +94,7 @@ TEST_CASE("SNGAN: every configuration makes pictures of its size, judges them, a
     const Variable logits = d(pictures, labels);
     CHECK(logits.shape() == Shape{2});
     if (side > 48 || c.generator.attention_after) continue;
+    if (c.discriminator.self_supervision != SelfSupervision::none) continue;  // of which logits are a part only
     check_all_gradients(d, mean(logits));
   }
 }
@@ -139,6 +140,26 @@ TEST_CASE("SNGAN: weights start as each system starts them") {
   CHECK(spread(slice(table, 1, 32, 64)) == 0);
   CHECK(spread(g.blocks[0].conv1.layer.weight) == doctest::Approx(uniform(std::sqrt(2.0), 288, 288)).epsilon(0.05));
   CHECK(spread(g.blocks[0].conv1.layer.bias) > 0);
+}
+
+TEST_CASE("SNGAN: mimicry's WGAN-GP leaves shortcuts and the last convolution as PyTorch makes them") {
+  const auto xavier = [](double gain, double in, double out) { return gain * std::sqrt(2 / (in + out)); };
+  const auto pytorch = [](double in) { return 1 / std::sqrt(3 * in); };
+  const auto is = [](const Variable& w, double expected) {
+    return spread(w) == doctest::Approx(expected).epsilon(0.1);
+  };
+  for (const bool wgan_gp : {true, false}) {
+    const SnganConfiguration c = narrow(wgan_gp ? "mimicry-WGAN-GP-32" : "mimicry-SNGAN-32", 32);
+    auto g = generator(c.generator);
+    auto d = discriminator(c.discriminator);
+    for (const Variable& w : {g.blocks[1].conv1.layer.weight, d.blocks[1].conv2.layer.weight})
+      CHECK(is(w, xavier(std::sqrt(2.0), 288, 288)));
+    for (const Variable& w : {g.blocks[1].shortcut->layer.weight, d.blocks[1].shortcut->layer.weight})
+      CHECK(is(w, wgan_gp ? pytorch(32) : xavier(1, 32, 32)));
+    CHECK(is(g.output.layer.weight, wgan_gp ? pytorch(288) : xavier(1, 288, 27)));
+    CHECK(is(g.linear.layer.weight, xavier(1, 5, 512)));
+    CHECK(spread(g.linear.layer.bias) > 0);
+  }
 }
 
 TEST_CASE("SNGAN: options and inputs that do not fit are refused") {

@@ -385,24 +385,30 @@ class MimicryGenerator(nn.Module):
 
 
 class MimicryDiscriminator(nn.Module):
-    def __init__(self, widths, halvings, classes=0, attended=0, sn=spectral_norm):
+    """`head` names the last layer, which is not always the number of blocks and one."""
+
+    def __init__(self, widths, halvings, classes=0, attended=0, sn=spectral_norm, head=None, mean=False):
         super().__init__()
-        self.count, self.attended = len(widths) - 1, attended
+        self.count, self.attended, self.mean = len(widths) - 1, attended, mean
+        self.head = head or f"l{self.count + 1}"
         for i in range(self.count):
             a, b = widths[i], widths[i + 1]
             self.add_module(f"block{i + 1}", Down(MIMICRY, a, a if i else b, b, sn, i == 0, i < halvings, True))
-        self.add_module(f"l{self.count + 1}", sn(nn.Linear(widths[-1], 1)))
+        self.add_module(self.head, sn(nn.Linear(widths[-1], 1)))
         if classes:
             self.l_y = sn(nn.Embedding(classes, widths[-1]))
         if attended:
             self.attn_block = Attention(widths[attended], lambda i, o: sn(nn.Conv2d(i, o, 1, bias=False)))
 
-    def forward(self, x, y=None):
+    def features(self, x):
         for i in range(self.count):
             x = getattr(self, f"block{i + 1}")(x)
             x = self.attn_block(x) if i + 1 == self.attended else x
-        h = F.relu(x).sum([2, 3])
-        logits = getattr(self, f"l{self.count + 1}")(h).flatten()
+        return F.relu(x).mean([2, 3]) if self.mean else F.relu(x).sum([2, 3])
+
+    def forward(self, x, y=None):
+        h = self.features(x)
+        logits = getattr(self, self.head)(h).flatten()
         return logits if y is None else logits + (self.l_y(y) * h).sum(1)
 
 
@@ -453,8 +459,10 @@ def main():
     network("biggan thin discriminator", BigganDiscriminator(thin, [3, 4], wide=False, sn=False), [2, 3, 64, 64], y,
             penalty=True)
     network("mimicry generator", MimicryGenerator([16, 8, 4, 2], 6), [2, 5])
-    network("mimicry discriminator", MimicryDiscriminator([3, 1, 2, 4, 8, 16], 4), [2, 3, 48, 48], penalty=True)
-    network("mimicry critic", MimicryDiscriminator([3, 4, 4, 4, 4], 2, sn=lambda m: m), pictures, penalty=True)
+    network("mimicry discriminator", MimicryDiscriminator([3, 1, 2, 4, 8, 16], 4, head="l5"), [2, 3, 48, 48],
+            penalty=True)
+    network("mimicry critic", MimicryDiscriminator([3, 4, 4, 4, 4], 2, sn=lambda m: m, mean=True), pictures,
+            penalty=True)
     network("mimicry sagan generator", MimicryGenerator([8] * 4, 4, 3, True, 2), [2, 5], y)
     network("mimicry sagan discriminator", MimicryDiscriminator([3] + [8] * 4, 2, 3, 2), pictures, y, penalty=True)
     network("mmgen sagan generator", MmgenGenerator(8, 3), [2, 5], y)

@@ -140,20 +140,24 @@ void BigganGenerator::visit(Visitor& v) {
 
 namespace {
 
-std::int64_t features(const BigganDiscriminatorOptions& o) {
-  const std::vector<StagePlan> plan = discriminator_plan(o);
+// With as many classes as labels are given of.
+BigganDiscriminatorOptions checked(BigganDiscriminatorOptions o) {
   check_options(kDiscriminator, o);
   check(o.system == BigganSystem::biggan_pytorch || o.nonlinearity == Nonlinearity::relu, kDiscriminator,
         "blocks start with ReLU, so StudioGAN's, whose nonlinearities are all the same, must have ReLU everywhere");
-  return plan.back().out * o.width;
+  if (o.conditioning == ClassConditioning::none) o.classes = 0;
+  return o;
+}
+
+ClassHeadOptions head_options(const BigganDiscriminatorOptions& o) {
+  return biggan::head_options(o, discriminator_plan(o).back().out * o.width);
 }
 
 }  // namespace
 
-BigganDiscriminator::BigganDiscriminator(Rng& rng, const Options& o)
-    : options(o),
-      linear(normalized(rng, Linear(rng, features(o), 1), o.spectral)),
-      embed(normalized(rng, Embedding(rng, o.classes, features(o)), o.spectral)) {
+BigganDiscriminator::BigganDiscriminator(Rng& rng, const Options& given)
+    : options(checked(given)), head(rng, kDiscriminator, head_options(options)) {
+  const Options& o = options;
   const std::vector<std::int64_t> places = attended(kDiscriminator, o.attention, o.system);
   const std::vector<StagePlan> plans = discriminator_plan(o);
   const std::size_t halvings = o.resolution == 32 ? 2 : plans.size() - 1;
@@ -180,23 +184,32 @@ BigganDiscriminator::BigganDiscriminator(Rng& rng, const Options& o)
   initialize(rng, *this, o.init, o.system);
 }
 
-Variable BigganDiscriminator::operator()(const Variable& pictures, const Tensor& labels, const Pass& pass) {
+Variable BigganDiscriminator::features(const Variable& pictures, const Pass& pass) {
   check_pictures(kDiscriminator, pictures, options.channels, {options.resolution, options.resolution});
-  check_labels(kDiscriminator, labels, pictures, options.classes);
   Variable x = pictures;
   for (auto& stage : blocks) {
     for (auto& block : stage.blocks) x = block(x, pass);
     if (stage.attention) x = (*stage.attention)(x, pass);
   }
-  const Variable h = global_sum_pool(activate(options.nonlinearity, x));  // [N, features]
-  return flatten(linear(h, pass), 0) + sum(embed(labels, pass) * h, {1});
+  return global_sum_pool(activate(options.nonlinearity, x));
+}
+
+Variable BigganDiscriminator::operator()(const Variable& pictures, const Tensor& labels, const Pass& pass) {
+  check_pictures(kDiscriminator, pictures, options.channels);
+  check_labels(kDiscriminator, labels, pictures, options.classes);
+  return head.logits(features(pictures, pass), labels, pass);
+}
+
+ClassJudgement BigganDiscriminator::judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin,
+                                          const Pass& pass) {
+  check_pictures(kDiscriminator, pictures, options.channels);
+  check_labels(kDiscriminator, labels, pictures, options.classes);
+  return head.judge(features(pictures, pass), labels, origin, pass);
 }
 
 void BigganDiscriminator::visit(Visitor& v) {
-  const bool studiogan = options.system == BigganSystem::studiogan;
   visit_stages(v, blocks, nesting(options.system), options.system);
-  v.child(studiogan ? "linear1" : "linear", linear);
-  v.child(studiogan ? "embedding" : "embed", embed);
+  head.visit(v);
 }
 
 const std::vector<BigganConfiguration>& biggan_configurations() {
@@ -256,6 +269,21 @@ const std::vector<BigganConfiguration>& biggan_configurations() {
     add("SNGAN-I128", {.attention = "0", .init = WeightInit::xavier_uniform},
         {.attention = "0", .block_width = BlockWidth::thin, .init = WeightInit::xavier_uniform});
     studiogan("StudioGAN-BigGAN-C10", 32, 10, 80, "2");
+    const BigganConfiguration big = list.back();
+    const auto conditioned = [&](std::string_view name, ClassConditioning conditioning,
+                                 AuxiliaryClassifier auxiliary = AuxiliaryClassifier::none) {
+      list.push_back(big);
+      list.back().name = name;
+      list.back().discriminator.conditioning = conditioning;
+      list.back().discriminator.auxiliary = auxiliary;
+    };
+    conditioned("StudioGAN-ContraGAN-C10", ClassConditioning::contrastive);
+    conditioned("StudioGAN-ReACGAN-C10", ClassConditioning::data_to_data);
+    conditioned("StudioGAN-MHGAN-C10", ClassConditioning::multi_hinge);
+    conditioned("StudioGAN-MDGAN-C10", ClassConditioning::multi_discriminator);
+    conditioned("StudioGAN-ACGAN-Big-C10", ClassConditioning::classifier);
+    conditioned("StudioGAN-ACGAN-Big-TAC-C10", ClassConditioning::classifier, AuxiliaryClassifier::twin);
+    conditioned("StudioGAN-ACGAN-Big-ADC-C10", ClassConditioning::classifier, AuxiliaryClassifier::discriminative);
     studiogan("StudioGAN-BigGAN-I128", 128, 1000, 120, "4");
     return list;
   }();

@@ -65,29 +65,37 @@ struct BigganDiscriminatorOptions {
   std::int64_t resolution = 128;  ///< 32, 64, 128, 256 or 512 (which the original lacks; the paper's)
   std::int64_t width = 64;        ///< [D_ch]
   std::int64_t channels = 3;      ///< of the pictures
-  std::int64_t classes = 1000;    ///< 1 or more
+  std::int64_t classes = 1000;    ///< 1 or more; becomes 0 without conditioning
   /// [D_attn] after which resolutions: "32_64"; "0": none. For StudioGAN [attn_d_loc] after which blocks, from 1: "1".
   std::string attention = "64";
-  std::int64_t depth = 1;                             ///< [D_depth] blocks per resolution; BigGAN's is 1
-  BlockWidth block_width = BlockWidth::wide;          ///< [D_wide]
-  ShortcutInput shortcut_input = ShortcutInput::raw;  ///< StudioGAN's ReLUs are in place: `activated`
-  Nonlinearity nonlinearity = Nonlinearity::relu;     ///< [D_nl]; blocks start with ReLU nevertheless
-  WeightInit init = WeightInit::orthogonal;           ///< [D_init, skip_init]
+  std::int64_t depth = 1;                                          ///< [D_depth] blocks per resolution; BigGAN's is 1
+  BlockWidth block_width = BlockWidth::wide;                       ///< [D_wide]
+  ShortcutInput shortcut_input = ShortcutInput::raw;               ///< StudioGAN's ReLUs are in place: `activated`
+  Nonlinearity nonlinearity = Nonlinearity::relu;                  ///< [D_nl]; blocks start with ReLU nevertheless
+  WeightInit init = WeightInit::orthogonal;                        ///< [D_init, skip_init]
+  ClassConditioning conditioning = ClassConditioning::projection;  ///< StudioGAN's [d_cond_mtd]
+  AuxiliaryClassifier auxiliary = AuxiliaryClassifier::none;       ///< StudioGAN's [aux_cls_type]
+  std::int64_t embedding = 512;                                    ///< StudioGAN's [d_embed_dim]
   /// [D_param, SN_eps, num_D_SVs, num_D_SV_itrs]; variant `none` for no normalisation. The embedding is normalised too.
   SpectralNormOptions spectral{.variant = SpectralNormVariant::ajbrock, .eps = 1e-8};
 };
 
-/// A projection discriminator: linear(h) + <embed(label), h>, h being the sum of the last map over its pixels.
+/// A projection discriminator, linear(h) + <embed(label), h>, h being the sum of the last map over its pixels; or one
+/// conditioned in another way.
 struct BigganDiscriminator {
   using Options = BigganDiscriminatorOptions;
   Options options;
   std::vector<BigganStage<DiscriminatorBlock>> blocks;
-  SpectralNorm<Linear> linear;    // features -> 1
-  SpectralNorm<Embedding> embed;  // [classes, features]
+  ClassHead head;
 
   BigganDiscriminator(Rng& rng, const Options& options);
-  /// pictures [N, channels, resolution, resolution], labels int64 [N] -> logits [N]
+  /// pictures [N, channels, resolution, resolution], labels int64 [N] -> logits [N], or scores [N, classes + 1] of
+  /// `multi_hinge`. No labels without conditioning.
   Variable operator()(const Variable& pictures, const Tensor& labels, const Pass& pass = {});
+  /// The same with all else that losses of classes need.
+  ClassJudgement judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin, const Pass& pass = {});
+  /// h [N, F]
+  Variable features(const Variable& pictures, const Pass& pass = {});
   void visit(Visitor& v);
 };
 
@@ -98,7 +106,10 @@ struct BigganConfiguration {
   BigganDiscriminatorOptions discriminator;
 };
 /// "BigGAN-C10", "BigGAN-C100" (32 pixels), "BigGAN-I128", "BigGAN-I128-ch64", "BigGAN-I256", "SAGAN-I128" and
-/// "SNGAN-I128" (ImageNet); "StudioGAN-BigGAN-C10", "StudioGAN-BigGAN-I128".
+/// "SNGAN-I128" (ImageNet); "StudioGAN-BigGAN-C10", "StudioGAN-BigGAN-I128". With the generator of
+/// "StudioGAN-BigGAN-C10" and a discriminator conditioned in another way: "StudioGAN-ContraGAN-C10",
+/// "StudioGAN-ReACGAN-C10", "StudioGAN-MHGAN-C10", "StudioGAN-MDGAN-C10", "StudioGAN-ACGAN-Big-C10",
+/// "StudioGAN-ACGAN-Big-TAC-C10" and "StudioGAN-ACGAN-Big-ADC-C10".
 const std::vector<BigganConfiguration>& biggan_configurations();
 /// Throws, naming the nearest one, for a name that there is not.
 const BigganConfiguration& biggan_configuration(std::string_view name);

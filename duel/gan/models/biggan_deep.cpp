@@ -46,14 +46,18 @@ BigganDeepGeneratorOptions checked(BigganDeepGeneratorOptions o) {
   return o;
 }
 
-BigganDeepDiscriminatorOptions checked(const BigganDeepDiscriminatorOptions& o) {
+// With as many classes as labels are given of.
+BigganDeepDiscriminatorOptions checked(BigganDeepDiscriminatorOptions o) {
   check_options(kDiscriminator, o);
+  if (o.conditioning == ClassConditioning::none) o.classes = 0;
   return o;
 }
 
 std::int64_t bottom_channels(const BigganDeepGeneratorOptions& o) { return plan_of(o)[0].in * o.width; }
 
-std::int64_t features(const BigganDeepDiscriminatorOptions& o) { return plan_of(o).back().out * o.width; }
+ClassHeadOptions head_options(const BigganDeepDiscriminatorOptions& o) {
+  return biggan::head_options(o, plan_of(o).back().out * o.width);
+}
 
 std::int64_t bottleneck(const char* network, std::int64_t channels) {
   check(channels >= kChannelRatio, network, "a block's bottleneck has a quarter of its ", channels,
@@ -199,11 +203,11 @@ void BigganDeepGenerator::visit(Visitor& v) {
   output.visit(v);
 }
 
-BigganDeepDiscriminator::BigganDeepDiscriminator(Rng& rng, const Options& o)
-    : options(checked(o)),
-      input(same_size_conv(rng, o.channels, plan_of(o)[0].in * o.width, 3, o.spectral)),
-      linear(normalized(rng, Linear(rng, features(o), 1), o.spectral)),
-      embed(normalized(rng, Embedding(rng, o.classes, features(o)), o.spectral)) {
+BigganDeepDiscriminator::BigganDeepDiscriminator(Rng& rng, const Options& given)
+    : options(checked(given)),
+      input(same_size_conv(rng, options.channels, plan_of(options)[0].in * options.width, 3, options.spectral)),
+      head(rng, kDiscriminator, head_options(options)) {
+  const Options& o = options;
   const std::vector<std::int64_t> places = attended(kDiscriminator, o.attention, o.system);
   const std::vector<StagePlan> plans = plan_of(o);
   const std::size_t halvings = o.resolution == 32 ? 2 : plans.size();
@@ -228,24 +232,33 @@ BigganDeepDiscriminator::BigganDeepDiscriminator(Rng& rng, const Options& o)
   initialize(rng, *this, o.init, o.system);
 }
 
-Variable BigganDeepDiscriminator::operator()(const Variable& pictures, const Tensor& labels, const Pass& pass) {
+Variable BigganDeepDiscriminator::features(const Variable& pictures, const Pass& pass) {
   check_pictures(kDiscriminator, pictures, options.channels, {options.resolution, options.resolution});
-  check_labels(kDiscriminator, labels, pictures, options.classes);
   Variable x = input(pictures, pass);
   for (auto& stage : blocks) {
     for (auto& block : stage.blocks) x = block(x, pass);
     if (stage.attention) x = (*stage.attention)(x, pass);
   }
-  const Variable h = global_sum_pool(activate(options.nonlinearity, x));  // [N, features]
-  return flatten(linear(h, pass), 0) + sum(embed(labels, pass) * h, {1});
+  return global_sum_pool(activate(options.nonlinearity, x));
+}
+
+Variable BigganDeepDiscriminator::operator()(const Variable& pictures, const Tensor& labels, const Pass& pass) {
+  check_pictures(kDiscriminator, pictures, options.channels);
+  check_labels(kDiscriminator, labels, pictures, options.classes);
+  return head.logits(features(pictures, pass), labels, pass);
+}
+
+ClassJudgement BigganDeepDiscriminator::judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin,
+                                              const Pass& pass) {
+  check_pictures(kDiscriminator, pictures, options.channels);
+  check_labels(kDiscriminator, labels, pictures, options.classes);
+  return head.judge(features(pictures, pass), labels, origin, pass);
 }
 
 void BigganDeepDiscriminator::visit(Visitor& v) {
-  const bool studiogan = options.system == BigganSystem::studiogan;
   v.child("input_conv", input);
   visit_stages(v, blocks, nesting(options.system), options.system);
-  v.child(studiogan ? "linear1" : "linear", linear);
-  v.child(studiogan ? "embedding" : "embed", embed);
+  head.visit(v);
 }
 
 const std::vector<BigganDeepConfiguration>& biggan_deep_configurations() {

@@ -61,7 +61,10 @@ struct BigganDeepDiscriminatorOptions {
   ShortcutInput shortcut_input = ShortcutInput::raw;  ///< StudioGAN's ReLUs are in place: `activated`
   /// [D_activation]; BigGAN-PyTorch's blocks start with ReLU nevertheless.
   Nonlinearity nonlinearity = Nonlinearity::relu;
-  WeightInit init = WeightInit::orthogonal;  ///< [D_init, skip_init]
+  WeightInit init = WeightInit::orthogonal;                        ///< [D_init, skip_init]
+  ClassConditioning conditioning = ClassConditioning::projection;  ///< StudioGAN's [d_cond_mtd]
+  AuxiliaryClassifier auxiliary = AuxiliaryClassifier::none;       ///< StudioGAN's [aux_cls_type]
+  std::int64_t embedding = 512;                                    ///< StudioGAN's [d_embed_dim]
   /// [SN_eps, num_D_SVs, num_D_SV_itrs]; variant `none` for no normalisation. The embedding is normalised too.
   SpectralNormOptions spectral{.variant = SpectralNormVariant::ajbrock};
 };
@@ -124,18 +127,20 @@ struct BigganDeepGenerator {
   void visit(Visitor& v);
 };
 
-/// A projection discriminator: linear(h) + <embed(label), h>, h being the sum of the last map over its pixels.
+/// A projection discriminator, linear(h) + <embed(label), h>, h being the sum of the last map over its pixels; or one
+/// conditioned in another way.
 struct BigganDeepDiscriminator {
   using Options = BigganDeepDiscriminatorOptions;
   Options options;
   SpectralNorm<Conv2d> input;  // 3 x 3, from the pictures
   std::vector<BigganStage<BigganDeepDiscriminatorBlock>> blocks;
-  SpectralNorm<Linear> linear;    // features -> 1
-  SpectralNorm<Embedding> embed;  // [classes, features]
+  ClassHead head;
 
   BigganDeepDiscriminator(Rng& rng, const Options& options);
-  /// pictures [N, channels, resolution, resolution], labels int64 [N] -> logits [N]
+  /// As those of BigganDiscriminator.
   Variable operator()(const Variable& pictures, const Tensor& labels, const Pass& pass = {});
+  ClassJudgement judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin, const Pass& pass = {});
+  Variable features(const Variable& pictures, const Pass& pass = {});
   void visit(Visitor& v);
 };
 

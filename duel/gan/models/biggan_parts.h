@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "duel/gan/models/class_heads.h"
 #include "duel/gan/models/residual_blocks.h"
 
 namespace duel {
@@ -143,6 +144,20 @@ void check_generator_options(const char* network, const Options& o) {
   check(o.statistics == BigganStatistics::torch || (o.norm_style == "bn" && o.system != BigganSystem::studiogan),
         network, "other statistics than torch's are for norm style bn of BigGAN-PyTorch, not for ", o.norm_style,
         o.system == BigganSystem::studiogan ? " of StudioGAN" : "");
+}
+
+/// A discriminator's head, under its system's names.
+template <class Options>
+ClassHeadOptions head_options(const Options& o, std::int64_t features) {
+  const bool studiogan = o.system == BigganSystem::studiogan;
+  return {.conditioning = o.conditioning,
+          .auxiliary = o.auxiliary,
+          .features = features,
+          .classes = o.classes,
+          .embedding = o.embedding,
+          .spectral = o.spectral,
+          .score_name = studiogan ? "linear1" : "linear",
+          .embedding_name = studiogan ? "embedding" : "embed"};
 }
 
 /// StudioGAN stores statistics as PyTorch's own layers do.

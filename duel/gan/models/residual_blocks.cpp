@@ -33,27 +33,51 @@ Variable upsampled(const Variable& x, Upsampling how) {
   return how == Upsampling::nearest ? upsample_nearest(x, twice) : upsample_bilinear(x, twice);
 }
 
+namespace {
+
+Variable convolved(SpectralNorm<Conv2d>& conv, const Variable& x, Downsampling how, const Pass& pass) {
+  return how == Downsampling::average ? conv.before_pooling(x, pass) : conv(x, pass);
+}
+
+}  // namespace
+
 DiscriminatorBlock::DiscriminatorBlock(Rng& rng, const DiscriminatorBlockOptions& o)
     : options(o),
       conv1(same_size_conv(rng, o.in, o.hidden, 3, o.spectral)),
       conv2(same_size_conv(rng, o.hidden, o.out, 3, o.spectral)) {
   if (o.in != o.out || o.downsampling != Downsampling::none) shortcut = same_size_conv(rng, o.in, o.out, 1, o.spectral);
+  if (!o.norm) return;
+  if (o.preactivation == Preactivation::yes) norm1.emplace(o.in, *o.norm);
+  norm2.emplace(o.hidden, *o.norm);
+  if (shortcut) shortcut_norm.emplace(o.in, *o.norm);
+}
+
+Variable DiscriminatorBlock::beside(const Variable& x, const Pass& pass) {
+  const Downsampling down = options.downsampling;
+  if (!shortcut) return x;
+  if (!shortcut_norm) return convolved(*shortcut, x, down, pass);  // in which order makes no difference
+  if (options.preactivation == Preactivation::yes) return convolved(*shortcut, (*shortcut_norm)(x, pass), down, pass);
+  return (*shortcut)((*shortcut_norm)(down == Downsampling::average ? avg_pool2d(x) : x, pass), pass);
 }
 
 Variable DiscriminatorBlock::operator()(const Variable& x, const Pass& pass) {
-  const auto convolved = [&](SpectralNorm<Conv2d>& conv, const Variable& map) {
-    return options.downsampling == Downsampling::average ? conv.before_pooling(map, pass) : conv(map, pass);
-  };
-  const Variable seen = options.preactivation == Preactivation::yes ? relu(x) : x;
-  const Variable h = activate(options.nonlinearity, [&](Rectifier r) { return conv1(seen, pass, r); });
-  const Variable beside = options.shortcut_input == ShortcutInput::activated ? seen : x;
-  return convolved(conv2, h) + (shortcut ? convolved(*shortcut, beside) : beside);
+  const Nonlinearity f = options.nonlinearity;
+  const Variable seen = options.preactivation == Preactivation::no ? x
+                        : norm1                                    ? (*norm1)(x, pass, Rectifier{0})
+                                                                   : relu(x);
+  const Variable h =
+      activate(f, [&](Rectifier r) { return norm2 ? (*norm2)(conv1(seen, pass), pass, r) : conv1(seen, pass, r); });
+  return convolved(conv2, h, options.downsampling, pass) +
+         beside(options.shortcut_input == ShortcutInput::activated ? seen : x, pass);
 }
 
 void DiscriminatorBlock::visit(Visitor& v) {
   v.child(options.names.conv1, conv1);
   v.child(options.names.conv2, conv2);
   if (shortcut) v.child(options.names.shortcut, *shortcut);
+  if (norm1) v.child(options.names.norm1, *norm1);
+  if (norm2) v.child(options.names.norm2, *norm2);
+  if (shortcut_norm) v.child(options.names.shortcut_norm, *shortcut_norm);
 }
 
 }  // namespace duel

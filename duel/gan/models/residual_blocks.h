@@ -42,6 +42,7 @@ SpectralNorm<Conv2d> same_size_conv(Rng& rng, std::int64_t in, std::int64_t out,
 /// What a system calls the parts of a block.
 struct BlockNames {
   const char *norm1 = "bn1", *norm2 = "bn2", *conv1 = "conv1", *conv2 = "conv2", *shortcut = "conv_sc";
+  const char* shortcut_norm = "bn0";
 };
 
 enum class Upsampling : std::uint8_t { none, nearest, bilinear };
@@ -110,20 +111,28 @@ struct DiscriminatorBlockOptions {
   ShortcutInput shortcut_input = ShortcutInput::raw;
   Nonlinearity nonlinearity = Nonlinearity::relu;  ///< between the convolutions; the preactivation is always ReLU
   SpectralNormOptions spectral{};
-  BlockNames names = {};  ///< without the norms
+  /// Batch norms, if wanted: before both nonlinearities, and before the shortcut's convolution.
+  std::optional<BatchNormOptions> norm = {};
+  BlockNames names = {};
 };
 
 /// [ReLU,] 3 x 3, nonlinearity, 3 x 3, [2 x 2 means], plus the input through a 1 x 1 convolution and the same means;
-/// the convolution is left out where neither size nor channels change.
+/// the convolution is left out where neither size nor channels change. Where the block starts without ReLU, the means
+/// come first: a norm between them sees that.
 struct DiscriminatorBlock {
   DiscriminatorBlockOptions options;
   SpectralNorm<Conv2d> conv1, conv2;             // in -> hidden -> out
   std::optional<SpectralNorm<Conv2d>> shortcut;  // in -> out
+  std::optional<BatchNorm2d> norm1, norm2;       // of `in` channels if there is a first ReLU, and of `hidden`
+  std::optional<BatchNorm2d> shortcut_norm;      // of `in`
 
   DiscriminatorBlock(Rng& rng, const DiscriminatorBlockOptions& options);
   /// x [N, in, H, W] -> [N, out, H, W] or [N, out, H / 2, W / 2]
   Variable operator()(const Variable& x, const Pass& pass);
   void visit(Visitor& v);
+
+ private:
+  Variable beside(const Variable& x, const Pass& pass);
 };
 
 namespace detail {
