@@ -14,7 +14,7 @@ std::vector<std::string> names_of(const StateDict& state) {
 
 }  // namespace
 
-void load_state(const StateDict& own, const StateDict& given, const char* what) {
+void check_state(const StateDict& own, const StateDict& given, const char* what) {
   std::string table;
   for (const auto& [name, tensor] : own) {
     const auto found = given.find(name);
@@ -26,6 +26,10 @@ void load_state(const StateDict& own, const StateDict& given, const char* what) 
   for (const auto& [name, tensor] : given)
     if (!own.contains(name)) table += cat("\n  unexpected  ", name, " ", tensor, nearest(name, names_of(own)));
   check(table.empty(), "load_state_dict", what, " does not fit this module; nothing was loaded:", table);
+}
+
+void load_state(const StateDict& own, const StateDict& given, const char* what) {
+  check_state(own, given, what);
   for (const auto& [name, tensor] : own) Tensor(tensor).copy_(given.at(name));
 }
 

@@ -128,8 +128,11 @@ StateDict state_dict(Module& module) {
   return std::move(collect.found);
 }
 
-/// Copies each tensor of `given` into the one of that name in `own`. Throws, having changed nothing, unless names,
-/// shapes and dtypes agree; the message lists what is missing, unexpected and different. `what` names the state in it.
+/// Throws unless names, shapes and dtypes agree; the message lists what is missing, unexpected and different. `what`
+/// names the state `given` in it.
+void check_state(const StateDict& own, const StateDict& given, const char* what);
+
+/// Copies each tensor of `given` into the one of that name in `own`. Throws, having changed nothing, as `check_state`.
 void load_state(const StateDict& own, const StateDict& given, const char* what);
 
 /// The same into a module's parameters and buffers.
