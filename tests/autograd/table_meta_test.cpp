@@ -37,7 +37,7 @@ std::set<std::string> found(const std::string& text, const std::string& pattern)
 const std::set<std::string> kMachinery = {"variable.h",        "check_picture.h",     "grad.h",           "fused.h",
                                           "gradcheck.h",       "pointwise_kernels.h", "print_graph.h",    "ops.h",
                                           "norm_parameters.h", "call_stack.h",        "detect_anomaly.h", "observer.h",
-                                          "rectified.h",       "check_floating.h"};
+                                          "rectified.h",       "check_floating.h",    "multiply_adds.h"};
 
 std::set<std::string> operation_headers() {
   std::set<std::string> headers;
