@@ -50,5 +50,10 @@ constexpr double kGoldenSingle = 1e-5;
 /// PyTorch's float64 trajectories against float32: ten optimiser steps, and ten steps of a whole training.
 constexpr double kGoldenOptimizerSingle = 1e-6;
 constexpr double kGoldenTraining = 1e-5;
+/// Ten steps of the published recipes against PyTorch's in float64: each loss relative to its own size, and states.
+constexpr double kRecipe = 1e-9;
+constexpr double kRecipeSingle = 1e-4;
+/// A bias before an instance norm has no gradient but roundings, of which Adam makes steps of full length.
+constexpr double kRecipeStateSingle = 1e-2;
 
 }  // namespace duel::tolerance
