@@ -9,26 +9,29 @@ constexpr const char* kFormat = "duel checkpoint 1";
 constexpr const char* kPosition = "data.position";  // epoch, batch, pictures in all
 constexpr const char* kStep = "step";
 
-// The sizes that the data decides, each under a name in the metadata.
+// Under a name each in the metadata.
 template <class F>
-void describe_data(ConditionalDcganOptions& model, F&& f) {
-  f("channels", model.channels);
-  f("height", model.size.h);
-  f("width", model.size.w);
-  f("classes", model.classes);
+void describe_data(DataSizes& sizes, F&& f) {
+  f("channels", sizes.channels);
+  f("height", sizes.height);
+  f("width", sizes.width);
+  f("classes", sizes.classes);
 }
 
-std::string data_json(ConditionalDcganOptions model) {
+std::string data_json(DataSizes sizes) {
   Json json;
-  describe_data(model, [&](const char* name, std::int64_t size) { json[name] = size; });
+  describe_data(sizes, [&](const char* name, std::int64_t size) { json[name] = size; });
   return json.dump();
 }
 
-void read_data_json(ConditionalDcganOptions& model, const Json& json) {
-  describe_data(model, [&](const char* name, std::int64_t& size) {
+DataSizes read_data_json(const Json& json) {
+  DataSizes sizes;
+  describe_data(sizes, [&](const char* name, std::int64_t& size) {
     size = json.at(name).get<std::int64_t>();
-    check(size >= 1 && size <= 65536, "read checkpoint", "the data's ", name, " can't be ", size);
+    check(size >= (std::string_view(name) == "classes" ? 0 : 1) && size <= 65536, "read checkpoint", "the data's ",
+          name, " can't be ", size);
   });
+  return sizes;
 }
 
 }  // namespace
@@ -43,7 +46,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
         " is a safetensors file but no checkpoint of duel train");
   try {
     apply(c.options, {Json::parse(metadata.at("config")), file.string()});
-    read_data_json(c.options.game.model, Json::parse(metadata.at("data")));
+    c.options.data_sizes = read_data_json(Json::parse(metadata.at("data")));
     const Tensor& step = c.content.tensors.at(kStep);
     c.step = static_cast<std::int64_t>(step.item());
   } catch (const std::exception& e) {
@@ -52,7 +55,7 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
   return c;
 }
 
-void write_checkpoint(const std::filesystem::path& file, const TrainOptions& options, ConditionalGame& game,
+void write_checkpoint(const std::filesystem::path& file, const TrainOptions& options, AdversarialGame& game,
                       const Batches& batches) {
   Safetensors content;
   content.tensors = game.state();
@@ -60,11 +63,11 @@ void write_checkpoint(const std::filesystem::path& file, const TrainOptions& opt
   content.tensors[kPosition] = Tensor::from({position.epoch, position.index, batches.dataset().size()}, {3});
   content.metadata = {{"format", kFormat},
                       {"config", to_json(options, Scope::numbers).dump()},
-                      {"data", data_json(options.game.model)}};
+                      {"data", data_json(options.data_sizes)}};
   write_safetensors(file, content);
 }
 
-void restore_checkpoint(const Checkpoint& checkpoint, ConditionalGame& game, Batches& batches) {
+void restore_checkpoint(const Checkpoint& checkpoint, AdversarialGame& game, Batches& batches) {
   StateDict state = checkpoint.content.tensors;
   const auto node = state.extract(kPosition);
   check(!node.empty() && node.mapped().dtype() == DType::int64 && node.mapped().numel() == 3, "read checkpoint",

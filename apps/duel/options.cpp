@@ -108,6 +108,36 @@ Layer preset_layer(const std::string& name) {
   usage_error("unknown preset '{}'{}; duel config --list shows them all", name, nearest(name, names));
 }
 
+// Makes a network for these data, as far as its options allow.
+void fit(Blueprint& network, const DataSizes& data) {
+  const auto set = [&](const char* name, const std::string& text) {
+    if (network.get(name)) network.set(name, text);
+  };
+  const bool both_sides = network.get("size").value_or("").find('x') != std::string::npos;
+  set("channels", to_text(data.channels));
+  set("size", both_sides ? to_text(Size2{data.height, data.width}) : to_text(data.height));
+  set("resolution", to_text(data.height));
+  // Networks that know classes know one of data without labels.
+  if (network.get("classes").value_or("0") != "0") set("classes", to_text(std::max<std::int64_t>(1, data.classes)));
+}
+
+CatalogueEntry chosen_model(const TrainOptions& o) {
+  try {
+    CatalogueEntry entry = catalogue_entry(o.model);
+    for (auto& [part, network] : entry.networks) fit(network, o.data_sizes);
+    const auto set = [&](const char* name, std::int64_t value) {
+      if (value > 0) set_option(entry, fmt::format("{}={}", name, value));
+    };
+    set("latent", o.latent);
+    set("width", o.width);
+    set("stages", o.stages);
+    for (const std::string& assignment : o.model_options) set_option(entry, assignment);
+    return entry;
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+}
+
 // Steps and epochs say the same thing in two ways: whichever a layer gives replaces what was below.
 void choose_duration(TrainOptions& options, const Layer& layer) {
   const auto given = [&](const char* name) { return layer.values.contains(name) && layer.values[name] != 0; };
@@ -119,6 +149,44 @@ void choose_duration(TrainOptions& options, const Layer& layer) {
 }
 
 }  // namespace
+
+std::vector<std::string> loss_names() {
+  std::vector<std::string> names;
+  for (const AdversarialLoss& loss : adversarial_losses()) names.emplace_back(loss.name);
+  for (const char* elsewhere : {"dcgan", "logistic", "wgan-logistic-ns", "rpgan", "r3gan", "wgan-gp"})
+    names.emplace_back(elsewhere);
+  return names;
+}
+
+AdversarialGameOptions TrainOptions::default_game() {
+  const CatalogueEntry entry = conditional_dcgan();
+  return {.generator = entry.network("generator"), .discriminator = entry.network("discriminator")};
+}
+
+AdversarialGameOptions game_options(const TrainOptions& o) {
+  AdversarialGameOptions game = o.game;
+  const CatalogueEntry entry = chosen_model(o);
+  game.generator = entry.network("generator");
+  game.discriminator = entry.network("discriminator");
+  for (AdamOptions* adam : {&game.generator_optimizer, &game.discriminator_optimizer}) {
+    adam->beta1 = o.beta1;
+    adam->beta2 = o.beta2;
+  }
+  RegulariserOptions& r = game.regularisers;
+  game.loss = o.loss;
+  if (o.loss == "wgan-gp") {
+    game.loss = "wgan";
+    if (r.gradient_penalty == 0) r.gradient_penalty = 10;
+  }
+  r.gradient_penalty_at = o.gp_at == "real" ? PenaltyAt::real : o.gp_at == "fake" ? PenaltyAt::fake : PenaltyAt::mixed;
+  r.gradient_penalty_over = o.gp_over == "pixel" ? NormOver::pixel : NormOver::sample;
+  game.ema_buffers = o.ema_buffers == "average" ? EmaBuffers::average : EmaBuffers::copy;
+  if (o.soft_labels) r.targets = kSoftTargets;
+  r.targets.real_low -= o.label_smoothing;
+  r.targets.real_high -= o.label_smoothing;
+  r.targets.flip = o.noisy_labels;
+  return game;
+}
 
 std::string flag(std::string_view name) {
   std::string text = fmt::format("--{}", name);

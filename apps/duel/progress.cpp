@@ -34,7 +34,7 @@ double Progress::between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-void Progress::update(std::int64_t step, const ConditionalGame::Losses& losses) {
+void Progress::update(std::int64_t step, const AdversarialGame::Losses& losses) {
   const Clock::time_point now = Clock::now();
   const double seconds = between(last_step_, now), weight = std::exp(-seconds / kMemory);
   recent_steps_ = recent_steps_ * weight + 1;
@@ -61,7 +61,7 @@ void Progress::finish() {
   shown_.clear();
 }
 
-std::string Progress::line(std::int64_t step, const ConditionalGame::Losses& losses) const {
+std::string Progress::line(std::int64_t step, const AdversarialGame::Losses& losses) const {
   const double left = static_cast<double>(total_steps_ - step) * recent_seconds_ / recent_steps_;
   return fmt::format("step {}/{}  {:3}%  {:.0f} images/s  D {:.3f}  G {:.3f}  {} left", step, total_steps_,
                      100 * step / total_steps_, images_per_second(), losses.discriminator, losses.generator,

@@ -7,6 +7,14 @@
 namespace duel::app {
 namespace {
 
+// With `border` black pixels around each picture.
+Tensor padded(const Tensor& pictures, std::int64_t border) {
+  const Shape& s = pictures.shape();
+  Tensor wide = Tensor::zeros({s[0], s[1], s[2] + 2 * border, s[3] + 2 * border}, {.dtype = DType::uint8});
+  wide.slice(2, border, border + s[2]).slice(3, border, border + s[3]).copy_(pictures);
+  return wide;
+}
+
 Dataset load_data(const TrainOptions& o) {
   Dataset data = load_idx_dataset(o.data, Split::train);
   if (!o.class_names.empty()) {
@@ -14,23 +22,17 @@ Dataset load_data(const TrainOptions& o) {
           " class names given, but the data in ", o.data, " has ", data.classes, " classes");
     data.class_names = o.class_names;
   }
+  if (o.pad > 0) data.pictures = padded(data.pictures, o.pad);
   return data;
 }
 
 TrainOptions with_sizes(TrainOptions o, const Dataset& data) {
   const Shape& pictures = data.pictures.shape();
-  o.game.model.channels = pictures[1];
-  o.game.model.size = {pictures[2], pictures[3]};
-  o.game.model.classes = std::max<std::int64_t>(1, data.classes);  // 1 without labels
+  o.data_sizes = {pictures[1], pictures[2], pictures[3], data.classes};
   return o;
 }
 
-ConditionalGame::Options game_options(const TrainOptions& o, std::uint64_t seed) {
-  ConditionalGame::Options game = o.game;
-  for (AdamOptions* adam : {&game.generator, &game.discriminator}) {
-    adam->beta1 = o.beta1;
-    adam->beta2 = o.beta2;
-  }
+AdversarialGame::Options seeded(AdversarialGame::Options game, std::uint64_t seed) {
   game.seed = seed;
   return game;
 }
@@ -43,6 +45,6 @@ Session::Session(const TrainOptions& given, Dataset data)
     : options(with_sizes(given, data)),
       streams(given.seed),
       batches(std::move(data), given.batch_size, streams.split().seed()),
-      game(game_options(options, streams.split().seed())) {}
+      game(seeded(game_options(options), streams.split().seed())) {}
 
 }  // namespace duel::app

@@ -15,7 +15,7 @@ struct Session {
   TrainOptions options;  ///< with the data's sizes
   Rng streams;           ///< seeds everything that is random, in the order of the members, and then what else is
   Batches batches;
-  ConditionalGame game;
+  AdversarialGame game;
 
  private:
   Session(const TrainOptions& given, Dataset data);

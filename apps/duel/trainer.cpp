@@ -33,12 +33,12 @@ double to_tenths(double x) { return std::round(x * 10) / 10; }
 
 Trainer::Trainer(const TrainOptions& options, Anomalies anomalies)
     : session_(options),
-      labels_(column_labels(std::min(kMaxColumns, session_.options.game.model.classes), kRows)),
-      z_(session_.streams.split().normal({labels_.size(0), options.game.model.latent})),
+      labels_(column_labels(std::clamp<std::int64_t>(session_.game.latents().classes, 1, kMaxColumns), kRows)),
+      z_(session_.streams.split().normal({labels_.size(0), session_.game.latents().shape[0]})),
       anomalies_(anomalies),
       total_steps_(steps_to_train(options, session_.batches)) {}
 
-ConditionalGame::Losses Trainer::make_step() {
+AdversarialGame::Losses Trainer::make_step() {
   std::optional<DetectAnomaly> detect;
   if (anomalies_ == Anomalies::detect) detect.emplace();
   return session_.game.step(session_.batches);
@@ -49,7 +49,7 @@ Trainer::End Trainer::train(const RunDirectory& run, const InterruptGuard& inter
   MetricsLog metrics(run.metrics(), step());
   Progress progress(total_steps_, o.batch_size * o.game.d_steps);
   while (step() < total_steps_) {
-    const ConditionalGame::Losses losses = make_step();
+    const AdversarialGame::Losses losses = make_step();
     progress.update(step(), losses);
     const bool last = step() == total_steps_, stop = interrupt.requested();
     const auto due = [&](std::int64_t interval) { return last || step() % interval == 0; };
@@ -64,14 +64,14 @@ Trainer::End Trainer::train(const RunDirectory& run, const InterruptGuard& inter
   return End::complete;
 }
 
-void Trainer::log(MetricsLog& metrics, const ConditionalGame::Losses& losses, double images_per_second) const {
+void Trainer::log(MetricsLog& metrics, const AdversarialGame::Losses& losses, double images_per_second) const {
   const Batches::Position position = session_.batches.position();
   const double epoch = static_cast<double>(position.epoch) +
                        static_cast<double>(position.index) / static_cast<double>(session_.batches.per_epoch());
   Json line = {
       {"step", step()},        {"epoch", epoch},       {"d_loss", losses.discriminator}, {"g_loss", losses.generator},
       {"d_real", losses.real}, {"d_fake", losses.fake}};
-  if (session_.options.game.r1_gamma > 0) line["r1"] = losses.r1;
+  for (const auto& [term, value] : losses.terms) line[term] = value;
   line["images_per_second"] = to_tenths(images_per_second);
   metrics.write(line);
 }

@@ -31,8 +31,8 @@ class Trainer {
   std::int64_t total_steps() const { return total_steps_; }
 
  private:
-  ConditionalGame::Losses make_step();
-  void log(MetricsLog& metrics, const ConditionalGame::Losses& losses, double images_per_second) const;
+  AdversarialGame::Losses make_step();
+  void log(MetricsLog& metrics, const AdversarialGame::Losses& losses, double images_per_second) const;
   void sample(const RunDirectory& run);
   void save(const RunDirectory& run);
 

@@ -115,27 +115,35 @@ Step wgan_gp_64(Inputs& inputs, Extent e) {
 }
 
 Step dcgan_fashion(Inputs& inputs, Extent e) {
-  ConditionalGameOptions o;
+  const CatalogueEntry model = conditional_dcgan();
+  const AdversarialGameOptions o{model.network("generator"), model.network("discriminator")};
   Rng rng(1);
-  struct Demo : Players<ConditionalDcganGenerator, ConditionalDcganDiscriminator> {
-    Demo(Rng& r, const ConditionalGameOptions& options)
-        : Players({r, options.model}, {r, options.model}, options.generator, options.discriminator),
-          ema(generator, options.ema_decay) {}
-    Ema<ConditionalDcganGenerator> ema;
+  struct Demo {
+    AdversarialNetworks networks;
+    Adam generator_optimizer, discriminator_optimizer;
+    Ema<Network> ema;
+    Demo(Rng& r, const AdversarialGameOptions& options)
+        : networks{options.generator.make(r), options.discriminator.make(r)},
+          generator_optimizer(networks.generator, options.generator_optimizer),
+          discriminator_optimizer(networks.discriminator, options.discriminator_optimizer),
+          ema(networks.generator, options.ema_decay) {}
+    StateDict state() {
+      StateDict all;
+      add_state(all, "generator.", state_dict(networks.generator));
+      add_state(all, "discriminator.", state_dict(networks.discriminator));
+      return all;
+    }
   };
   const Tensor real = inputs.pictures("real", e, 1);
   const Tensor labels = inputs.labels("labels", e.batch, 10), other_labels = inputs.labels("other_labels", e.batch, 10);
-  const Tensor z = inputs.normal("z", {e.batch, o.model.latent}),
-               other_z = inputs.normal("other_z", {e.batch, o.model.latent});
+  const Tensor z = inputs.normal("z", {e.batch, 64}), other_z = inputs.normal("other_z", {e.batch, 64});
   return step_of(std::make_shared<Demo>(rng, o), [=](Demo& p, Phases& phases) -> Losses {
-    const double d =
-        minimize(discriminator_loss(o, p.generator, p.discriminator, {real, labels, z}, Penalty::without).loss,
-                 p.discriminator_optimizer);
+    const double d = minimize(discriminator_loss(o, p.networks, {real, labels, z}, Penalty::without).loss,
+                              p.discriminator_optimizer);
     phases.end("discriminator");
-    const double g =
-        minimize(generator_loss(o, p.generator, p.discriminator, {{}, other_labels, other_z}), p.generator_optimizer);
+    const double g = minimize(generator_loss(o, p.networks, {{}, other_labels, other_z}).loss, p.generator_optimizer);
     phases.end("generator");
-    p.ema.update(p.generator, 0);
+    p.ema.update(p.networks.generator, 0);
     phases.end("average");
     return {d, g};
   });

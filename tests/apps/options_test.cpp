@@ -106,14 +106,14 @@ TEST_CASE("a mistyped word is met with the nearest known one") {
 
 TEST_CASE("values that don't fit are named with what would") {
   CHECK(contains(wrong({"train", "--run", "x", "--width", "wide"}),
-                 "--width must be an integer, from 1 to 4096, not \"wide\""));
-  CHECK(contains(wrong({"train", "--run", "x", "--width", "0"}), "--width"));
+                 "--width must be an integer, from 0 to 4096, not \"wide\""));
+  CHECK(contains(wrong({"train", "--run", "x", "--width", "-1"}), "--width"));
   CHECK(contains(wrong({"train", "--run", "x", "--steps", "99999999999999999999"}), "--steps"));
   CHECK(contains(wrong({"train", "--run", "x", "--steps", "12x"}), "--steps"));
   CHECK(contains(wrong({"train", "--run", "x", "--g-lr", "nan"}), "--g-lr"));
   CHECK(contains(wrong({"train", "--run", "x", "--seed", "-1"}), "--seed"));
   CHECK(contains(wrong({"train", "--run", "x", "--seed=-1"}), "--seed"));
-  CHECK(contains(wrong({"train", "--run", "x", "--loss", "gan"}), "one of vanilla"));
+  CHECK(contains(wrong({"train", "--run", "x", "--loss", "gam"}), "one of gan, vanilla"));
   CHECK(contains(wrong({"train", "--run", "x", "--description", "\xff"}), "UTF-8"));
   CHECK(contains(wrong({"train", "--run", "x", "--width"}), "--width"));
   CHECK(contains(wrong({"train", "--run", "x", "--exact-conv=maybe"}),
@@ -136,7 +136,7 @@ TEST_CASE("JSON files with mistakes in them") {
   CHECK(contains(error(R"({"widht": 3})"), "nearest: width"));
   CHECK(contains(error(R"({"width": "3"})"), R"(key "width")"));
   CHECK(contains(error(R"({"width": 3.5})"), "integer"));
-  CHECK(contains(error(R"({"width": 100000})"), "from 1 to 4096"));
+  CHECK(contains(error(R"({"width": 100000})"), "from 0 to 4096"));
   CHECK(contains(error(R"({"g_lr": true})"), "a number"));
   CHECK(contains(error(R"({"exact_conv": 1})"), "true or false"));
   CHECK(contains(error(R"({"loss": 1})"), "one of"));

@@ -1,11 +1,12 @@
-// The conditional game: PyTorch's training curve, resuming, threads, memory, and what stops it.
-#include "duel/gan/games/conditional.h"
+// The adversarial game: PyTorch's training curve, resuming, threads, memory, and what stops it.
+#include "duel/gan/games/adversarial.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "duel/gan/models/catalogue.h"
 #include "duel/tensor/allocator.h"
 #include "duel/tensor/exact_convolutions.h"
 #include "duel/tensor/thread_pool.h"
@@ -16,19 +17,27 @@ using namespace duel::testing;
 
 namespace {
 
-using Options = ConditionalGameOptions;
+using Options = AdversarialGameOptions;
+
+const ConditionalDcganOptions kSmall{
+    .size = {12, 8}, .channels = 2, .classes = 3, .latent = 5, .width = 4, .stages = 2};
+
+Options game_of(const ConditionalDcganOptions& model, const char* loss = "vanilla") {
+  const CatalogueEntry networks = conditional_dcgan(model);
+  return {.generator = networks.network("generator"), .discriminator = networks.network("discriminator"), .loss = loss};
+}
 
 // Those of make_golden_nn.py.
 Options small(const char* loss = "vanilla") {
-  return {.model = {.size = {12, 8}, .channels = 2, .classes = 3, .latent = 5, .width = 4, .stages = 2},
-          .loss = loss,
-          .generator = {.lr = 2e-3, .beta1 = 0.5, .beta2 = 0.999},
-          .discriminator = {.lr = 5e-3, .beta1 = 0.5, .beta2 = 0.999},
-          .ema_decay = 0.75,
-          .ema_start = 2};
+  Options o = game_of(kSmall, loss);
+  o.generator_optimizer.lr = 2e-3;
+  o.discriminator_optimizer.lr = 5e-3;
+  o.ema_decay = 0.75;
+  o.ema_start = 2;
+  return o;
 }
 
-Batches noise_pictures(const ConditionalDcganOptions& model = small().model, std::int64_t batch_size = 8) {
+Batches noise_pictures(const ConditionalDcganOptions& model = kSmall, std::int64_t batch_size = 8) {
   const Shape shape{40, model.channels, model.size.h, model.size.w};
   return Batches(
       {Rng(5).integers(shape, 256).to(DType::uint8), Rng(6).integers({40}, model.classes), model.classes, {}},
@@ -47,7 +56,7 @@ void set_weights(StateDict& state, const std::string& prefix, Module& module, st
 }
 
 // A game where PyTorch's started.
-void start(ConditionalGame& game) {
+void start(AdversarialGame& game) {
   StateDict state = game.state();
   set_weights(state, "generator.", game.generator(), 1000);
   set_weights(state, "discriminator.", game.discriminator(), 2000);
@@ -78,7 +87,7 @@ TEST_CASE("ten steps are PyTorch's ten steps") {
   const auto compare = [](const char* name, const Options& options) {
     CAPTURE(name);
     const Golden golden(cat("game ", name));
-    ConditionalGame game(options);
+    AdversarialGame game(options);
     for (const auto& [which, module_names] : {std::pair("generator", parameter_names(game.generator())),
                                               std::pair("discriminator", parameter_names(game.discriminator()))}) {
       std::vector<std::string> names = module_names;
@@ -90,8 +99,8 @@ TEST_CASE("ten steps are PyTorch's ten steps") {
     const Tensor curve = golden.tensor("curve");
     for (std::int64_t step = 0; step < 10; ++step) {
       CAPTURE(step);
-      const ConditionalGame::Losses l = game.step(data);
-      CHECK(difference(Tensor::from<double>({l.discriminator, l.generator, l.real, l.fake, l.r1}, {5}),
+      AdversarialGame::Losses l = game.step(data);
+      CHECK(difference(Tensor::from<double>({l.discriminator, l.generator, l.real, l.fake, l.terms["r1"]}, {5}),
                        curve.select(0, step)) <= tolerance::kGoldenTraining);
     }
     Rng rng(10);
@@ -100,8 +109,8 @@ TEST_CASE("ten steps are PyTorch's ten steps") {
   };
   compare("vanilla", small());
   Options with_r1 = small();
-  with_r1.r1_gamma = 2;
-  with_r1.r1_interval = 2;
+  with_r1.regularisers.r1_gamma = 2;
+  with_r1.regularisers.r1_interval = 2;
   compare("r1", with_r1);
   Options hinge = small("hinge");
   hinge.d_steps = 2;
@@ -112,14 +121,16 @@ TEST_CASE("ten steps are PyTorch's ten steps") {
 TEST_CASE("ten steps with Winograd's convolutions follow those without") {
   const auto compare = [](const char* loss, double r1_gamma) {
     CAPTURE(loss);
-    const Options options{.model = {.width = 32}, .loss = loss, .r1_gamma = r1_gamma};
+    const ConditionalDcganOptions model{.width = 32};
+    Options options = game_of(model, loss);
+    options.regularisers.r1_gamma = r1_gamma;
     const auto curve = [&] {  // [step, loss]
-      ConditionalGame game(options);
-      Batches data = noise_pictures(options.model, 16);
+      AdversarialGame game(options);
+      Batches data = noise_pictures(model, 16);
       std::vector<double> losses;
       for (int i = 0; i < 10; ++i) {
-        const ConditionalGame::Losses l = game.step(data);
-        losses.insert(losses.end(), {l.discriminator, l.generator, l.real, l.fake, l.r1});
+        AdversarialGame::Losses l = game.step(data);
+        losses.insert(losses.end(), {l.discriminator, l.generator, l.real, l.fake, l.terms["r1"]});
       }
       return Tensor::from(losses, {10, 5});
     };
@@ -135,32 +146,32 @@ TEST_CASE("ten steps with Winograd's convolutions follow those without") {
 
 TEST_CASE("a game resumed is the game that was never interrupted, bit for bit") {
   Options options = small();
-  options.r1_gamma = 1;
-  options.r1_interval = 2;
-  ConditionalGame straight(options);
+  options.regularisers.r1_gamma = 1;
+  options.regularisers.r1_interval = 2;
+  AdversarialGame straight(options);
   Batches data = noise_pictures();
   for (int i = 0; i < 3; ++i) straight.step(data);
   const StateDict saved = copy_of(straight.state());
   const Batches::Position position = data.position();
 
   options.seed = 99;
-  ConditionalGame resumed(options);
+  AdversarialGame resumed(options);
   CHECK_FALSE(differing(resumed.state(), saved).empty());
   resumed.load_state(saved);
   Batches again = noise_pictures();
   again.restore(position);
   CHECK(resumed.steps() == 3);
   for (int i = 0; i < 3; ++i) {
-    const ConditionalGame::Losses a = straight.step(data), b = resumed.step(again);
+    const AdversarialGame::Losses a = straight.step(data), b = resumed.step(again);
     CHECK(a.discriminator == b.discriminator);
     CHECK(a.generator == b.generator);
-    CHECK(a.r1 == b.r1);
+    CHECK(a.terms == b.terms);
   }
   CHECK(differing(straight.state(), resumed.state()) == Names());
 }
 
 TEST_CASE("a state that does not fit is refused and changes nothing") {
-  ConditionalGame game(small());
+  AdversarialGame game(small());
   const StateDict before = copy_of(game.state());
   StateDict state = before;
   state.erase("generator_optimizer.step");
@@ -171,9 +182,9 @@ TEST_CASE("a state that does not fit is refused and changes nothing") {
 
 TEST_CASE("the seed decides everything") {
   Options options = small();
-  ConditionalGame a(options), b(options);
+  AdversarialGame a(options), b(options);
   options.seed = 1;
-  ConditionalGame c(options);
+  AdversarialGame c(options);
   Batches for_a = noise_pictures(), for_b = noise_pictures(), for_c = noise_pictures();
   CHECK(a.step(for_a).discriminator == b.step(for_b).discriminator);
   CHECK(differing(a.state(), b.state()) == Names());
@@ -181,13 +192,13 @@ TEST_CASE("the seed decides everything") {
 }
 
 TEST_CASE("the same bits for any number of threads") {
-  Options options;
-  options.model.width = 16;
-  options.r1_gamma = 1;
+  const ConditionalDcganOptions model{.width = 16};
+  Options options = game_of(model);
+  options.regularisers.r1_gamma = 1;
   const auto train = [&](int threads) {
     set_num_threads(threads);
-    ConditionalGame game(options);
-    Batches data = noise_pictures(options.model, 20);
+    AdversarialGame game(options);
+    Batches data = noise_pictures(model, 20);
     game.step(data);
     game.step(data);
     return copy_of(game.state());
@@ -202,7 +213,7 @@ TEST_CASE("the same bits for any number of threads") {
 }
 
 TEST_CASE("each network's update leaves the other alone, and the average follows") {
-  ConditionalGame game(small());
+  AdversarialGame game(small());
   Batches data = noise_pictures();
   const StateDict before = copy_of(game.state());
   game.step(data);
@@ -220,8 +231,8 @@ TEST_CASE("each network's update leaves the other alone, and the average follows
 
 TEST_CASE("clipping keeps the critic's weights within the limit") {
   Options options = small("wgan");
-  options.clip = 0.01;
-  ConditionalGame game(options);
+  options.regularisers.clip = 0.01;
+  AdversarialGame game(options);
   Batches data = noise_pictures();
   game.step(data);
   for (const Variable& p : parameters(game.discriminator()))
@@ -230,8 +241,8 @@ TEST_CASE("clipping keeps the critic's weights within the limit") {
 
 TEST_CASE("a step gives back all the memory it took") {
   Options options = small();
-  options.r1_gamma = 1;
-  ConditionalGame game(options);
+  options.regularisers.r1_gamma = 1;
+  AdversarialGame game(options);
   Batches data = noise_pictures();
   game.step(data);
   for (int i = 0; i < 3; ++i) {
@@ -249,7 +260,7 @@ TEST_CASE("a step gives back all the memory it took") {
 
 TEST_CASE("a loss that is not finite stops the game before anything is updated with it") {
   const auto contains = [](const std::string& name, const char* part) { return name.find(part) != std::string::npos; };
-  ConditionalGame game(small());
+  AdversarialGame game(small());
   Batches data = noise_pictures();
   game.step(data);
   game.state()["discriminator.psi.bias"].fill_(std::nan(""));
@@ -265,37 +276,38 @@ TEST_CASE("a loss that is not finite stops the game before anything is updated w
   CHECK(game.steps() == 1);
 
   Options explosive = small();
-  explosive.discriminator.lr = 1e38;
-  ConditionalGame other(explosive);
+  explosive.discriminator_optimizer.lr = 1e38;
+  AdversarialGame other(explosive);
   CHECK(contains(error_of([&] { other.step(data); }), "the generator's loss became"));
   StateDict state = other.state();
   CHECK(state["discriminator_optimizer.step"].item() == 1);
   CHECK(state["generator_optimizer.step"].item() == 0);
-  ConditionalGame fresh(explosive);
+  AdversarialGame fresh(explosive);
   for (const std::string& name : parameter_names(other.generator()))
     CHECK(difference(state["generator." + name], fresh.state()["generator." + name]) == 0);
 }
 
 TEST_CASE("data without labels is all of one class") {
-  Options options = small();
-  options.model.classes = 1;
-  ConditionalGame game(options);
+  ConditionalDcganOptions model = kSmall;
+  model.classes = 1;
+  const Options options = game_of(model);
+  AdversarialGame game(options);
   const Tensor pictures = Rng(5).integers({20, 2, 12, 8}, 256).to(DType::uint8);
   Batches data({pictures, {}, 0, {}}, 8, 1);
   CHECK(std::isfinite(game.step(data).generator));
-  ConditionalGame of_three(small());
-  CHECK(error_of([&] { of_three.step(data); }).find("needs data with labels") != std::string::npos);
+  AdversarialGame of_three(small());
+  CHECK(error_of([&] { of_three.step(data); }).find("need data with labels") != std::string::npos);
 }
 
 TEST_CASE("data and options that do not fit are refused") {
-  ConditionalGame game(small());
-  ConditionalDcganOptions model = small().model;
+  AdversarialGame game(small());
+  ConditionalDcganOptions model = kSmall;
   model.size = {12, 12};
   Batches wide = noise_pictures(model);
   const std::string message = error_of([&] { game.step(wide); });
   CHECK(message.find("uint8[40, 2, 12, 12] of 3 classes") != std::string::npos);
-  CHECK(message.find("do not fit a model of [40, 2, 12, 8] and 3 classes") != std::string::npos);
-  model = small().model;
+  CHECK(message.find("do not fit networks for [40, 2, 12, 8] and 3 classes") != std::string::npos);
+  model = kSmall;
   model.classes = 4;
   Batches many = noise_pictures(model);
   CHECK_FALSE(error_of([&] { game.step(many); }).empty());
@@ -304,16 +316,16 @@ TEST_CASE("data and options that do not fit are refused") {
   const auto error_with = [](auto change) {
     Options options = small();
     change(options);
-    return error_of([&] { ConditionalGame refused(options); });
+    return error_of([&] { AdversarialGame refused(options); });
   };
   CHECK(error_with([](Options& o) { o.loss = "gan"; }).find("use 'vanilla'") != std::string::npos);
   CHECK(error_with([](Options& o) { o.loss = "hing"; }).find("known: gan") != std::string::npos);
   CHECK(error_with([](Options& o) { o.loss = "wgan"; }).find("limit the discriminator's weights") != std::string::npos);
-  CHECK_FALSE(error_with([](Options& o) { o.clip = -1; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.regularisers.clip = -1; }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.d_steps = 0; }).empty());
-  CHECK_FALSE(error_with([](Options& o) { o.r1_interval = 0; }).empty());
-  CHECK_FALSE(error_with([](Options& o) { o.r1_gamma = -1; }).empty());
-  CHECK_FALSE(error_with([](Options& o) { o.r1_gamma = std::nan(""); }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.regularisers.r1_interval = 0; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.regularisers.r1_gamma = -1; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.regularisers.r1_gamma = std::nan(""); }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.ema_decay = 2; }).empty());
-  CHECK_FALSE(error_with([](Options& o) { o.generator.lr = -1; }).empty());
+  CHECK_FALSE(error_with([](Options& o) { o.generator_optimizer.lr = -1; }).empty());
 }

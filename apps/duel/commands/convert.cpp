@@ -1,4 +1,4 @@
-// duel convert: weights from one file format to another.
+// duel convert: weights from one file format, and one system, to another.
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
+#include "apps/duel/options.h"
+#include "apps/duel/published.h"
 #include "apps/duel/run_directory.h"
 #include "duel/nn/weights.h"
 
@@ -14,38 +16,51 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct ConvertOptions {
-  std::string in, out, part;
+struct ConvertLine {
+  std::string in, out;
+  PublishedLine published;
 };
 
-int convert(const ConvertOptions& o) {
-  const bool run = fs::is_directory(o.in);
-  const fs::path file = run ? RunDirectory(o.in).latest_checkpoint() : fs::path(o.in);
-  const StateDict tensors = read_weights(file, run && o.part.empty() ? "generator_ema" : o.part);
-  write_weights(o.out, tensors);
+StateDict tensors_of(const ConvertLine& line) {
+  const bool run = fs::is_directory(line.in);
+  const fs::path file = run ? RunDirectory(line.in).latest_checkpoint() : fs::path(line.in);
+  PublishedLine published = line.published;
+  if (run && published.part.empty()) published.part = "generator_ema";
+  if (!published.model.empty()) {
+    Network network = load_published(published, file);
+    return state_dict(network);
+  }
+  if (published.bgr || !published.set.empty())
+    throw UsageError("--bgr and --set are about a network: name it with --model");
+  return published.part.empty() ? read_weights(file) : network_in(file, published.part);
+}
+
+int convert(const ConvertLine& line) {
+  const StateDict tensors = tensors_of(line);
+  write_weights(line.out, tensors);
   std::int64_t numbers = 0;
   for (const auto& [name, tensor] : tensors) numbers += tensor.numel();
-  fmt::print("{}: {} tensors, {} numbers\n", o.out, tensors.size(), fmt::group_digits(numbers));
+  fmt::print("{}: {} tensors, {} numbers\n", line.out, tensors.size(), fmt::group_digits(numbers));
   return 0;
 }
 
 }  // namespace
 
 Command convert_command(CLI::App& program) {
-  CLI::App* app = program.add_subcommand("convert", "write weights in another format: safetensors, or PyTorch's");
-  const auto options = std::make_shared<ConvertOptions>();
+  CLI::App* app = program.add_subcommand("convert", "write weights in another format, or with another system's state");
+  const auto line = std::make_shared<ConvertLine>();
   app->allow_extras();
-  app->add_option("in", options->in,
+  app->footer(
+      "With --model, weights of any known system become those of that network, under the names that its original\n"
+      "program loads. Without it, tensors are written as they are.");
+  app->add_option("in", line->in,
                   "safetensors or PyTorch file, whose content tells which, or the folder of a run, for its averaged "
                   "generator")
       ->required()
       ->type_name("FILE|FOLDER");
-  app->add_option("out", options->out, "file to write; .safetensors, .pth or .pt says how")
-      ->required()
-      ->type_name("FILE");
-  app->add_option("--part", options->part, "only the tensors under this name, e.g. discriminator, or model.generator")
-      ->type_name("NAME");
-  return {app, [options] { return convert(*options); }};
+  app->add_option("out", line->out, "file to write; .safetensors, .pth or .pt says how")->required()->type_name("FILE");
+  add_options(*app, line->published);
+  return {app, [line] { return convert(*line); }};
 }
 
 }  // namespace duel::app

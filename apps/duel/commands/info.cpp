@@ -1,4 +1,4 @@
-// duel info: what is in a checkpoint.
+// duel info: what is in a checkpoint, and what the networks of the catalogue are.
 #include <filesystem>
 #include <memory>
 
@@ -6,7 +6,11 @@
 
 #include "apps/duel/checkpoint.h"
 #include "apps/duel/commands/commands.h"
+#include "apps/duel/model_card.h"
+#include "apps/duel/published.h"
 #include "apps/duel/run_directory.h"
+#include "duel/gan/foreign_weights.h"
+#include "duel/nn/weights.h"
 
 namespace duel::app {
 namespace {
@@ -30,16 +34,22 @@ void print_network(const char* name, Network&& network, const Checkpoint& c) {
   fmt::print("  {:<49} {:>12}\n", "parameters in all", fmt::group_digits(count_parameters(network)));
 }
 
-int info(const std::string& path) {
-  const Checkpoint c =
-      read_checkpoint(fs::is_directory(path) ? RunDirectory(path).latest_checkpoint() : fs::path(path));
-  const ConditionalDcganOptions& model = c.options.game.model;
-  fmt::print("{}, {} bytes\nstep {}; {} classes of {} x {} pictures with {} channel{}\n", c.file.string(),
-             fmt::group_digits(fs::file_size(c.file)), c.step, model.classes, model.size.h, model.size.w,
-             model.channels, model.channels == 1 ? "" : "s");
+struct InfoLine {
+  std::string path, model;
+  std::vector<std::string> set;
+  bool list = false;
+};
+
+int checkpoint_info(const fs::path& path) {
+  const Checkpoint c = read_checkpoint(fs::is_directory(path) ? RunDirectory(path).latest_checkpoint() : path);
+  const DataSizes& data = c.options.data_sizes;
+  fmt::print("{}, {} bytes\nstep {}; {}, {} classes of {} x {} pictures with {} channel{}\n", c.file.string(),
+             fmt::group_digits(fs::file_size(c.file)), c.step, c.options.model, data.classes, data.height, data.width,
+             data.channels, data.channels == 1 ? "" : "s");
+  const AdversarialGame::Options game = game_options(c.options);
   Rng rng(0);
-  print_network("generator", ConditionalDcganGenerator(rng, model), c);
-  print_network("discriminator", ConditionalDcganDiscriminator(rng, model), c);
+  print_network("generator", game.generator.make(rng), c);
+  print_network("discriminator", game.discriminator.make(rng), c);
   fmt::print(
       "\nbeside them: generator_ema, like the generator; generator_optimizer and discriminator_optimizer\n"
       "\nconfiguration\n{}\n",
@@ -47,14 +57,59 @@ int info(const std::string& path) {
   return 0;
 }
 
+// What a file of weights that no run of ours wrote holds.
+int weights_info(const fs::path& file, const RecognisedWeights& found) {
+  fmt::print("{}, {} bytes\n{}\n", file.string(), fmt::group_digits(fs::file_size(file)),
+             found.system.empty() ? "weights of no known system" : "weights as " + found.system + " has them");
+  for (const auto& [part, tensors] : found.parts) {
+    std::int64_t numbers = 0;
+    for (const auto& [name, tensor] : tensors) numbers += tensor.numel();
+    fmt::print("\n{}: {} tensors, {} numbers\n", part.empty() ? "one network" : part, tensors.size(),
+               fmt::group_digits(numbers));
+    for (const auto& [name, tensor] : tensors)
+      fmt::print("  {:<48} {:<20} {:>12}\n", name, cat(tensor.shape()), fmt::group_digits(tensor.numel()));
+  }
+  return 0;
+}
+
+int file_info(const fs::path& path) {
+  if (fs::is_directory(path)) return checkpoint_info(path);
+  const StateDict tensors = read_weights(path);
+  check(!tensors.empty(), "info", path, " is no checkpoint and has no weights: it holds no tensors");
+  const RecognisedWeights found = recognise_weights(tensors);
+  return found.system == "duel" ? checkpoint_info(path) : weights_info(path, found);
+}
+
+int info(const InfoLine& line) {
+  if (line.list + !line.model.empty() + !line.path.empty() != 1)
+    throw UsageError("about what? Give a checkpoint or the folder of a run, or --model NAME, or --list");
+  if (!line.set.empty() && line.model.empty())
+    throw UsageError("--set changes an option of --model NAME, which is missing");
+  if (!line.path.empty()) return file_info(line.path);
+  if (line.list) {
+    print_catalogue();
+    return 0;
+  }
+  print_cards(chosen_entry({.model = line.model, .part = "", .set = line.set}));
+  return 0;
+}
+
 }  // namespace
 
 Command info_command(CLI::App& program) {
-  CLI::App* app = program.add_subcommand("info", "show the networks and the configuration in a checkpoint");
-  const auto path = std::make_shared<std::string>();
+  CLI::App* app = program.add_subcommand(
+      "info", "show the networks and the configuration in a checkpoint, or the card of a published network");
+  const auto line = std::make_shared<InfoLine>();
   app->allow_extras();
-  app->add_option("path", *path, "a checkpoint, or the folder of a run")->required()->type_name("FILE|FOLDER");
-  return {app, [path] { return info(*path); }};
+  app->add_option("path", line->path, "a checkpoint, the folder of a run, or another system's weights")
+      ->type_name("FILE|FOLDER");
+  app->add_option("--model", line->model, "the networks published under this name: what they are, their size and costs")
+      ->type_name("NAME");
+  app->add_option("--set", line->set, "with --model: another value of an option, as width=32 or generator.width=32")
+      ->type_name("OPTION=VALUE")
+      ->allow_extra_args(false);
+  app->add_flag("--list", line->list, "the names of all published networks, one a line");
+  return {app, [line] { return info(*line); }};
 }
 
 }  // namespace duel::app

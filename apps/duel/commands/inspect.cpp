@@ -81,16 +81,17 @@ void claim(const fs::path& folder) {
     throw UsageError(fmt::format("{} holds other things; give another --out", folder.string()));
 }
 
-std::string describe_loss(const ConditionalGame::Options& o) {
-  if (o.r1_gamma == 0) return o.loss;
-  const std::string due = o.r1_interval == 1 ? "" : fmt::format(", due every {} steps and shown here", o.r1_interval);
-  return fmt::format("{} with R1 (gamma {}{})", o.loss, o.r1_gamma, due);
+std::string describe_loss(const AdversarialGame::Options& o) {
+  const RegulariserOptions& r = o.regularisers;
+  if (r.r1_gamma == 0) return o.loss;
+  const std::string due = r.r1_interval == 1 ? "" : fmt::format(", due every {} steps and shown here", r.r1_interval);
+  return fmt::format("{} with R1 (gamma {}{})", o.loss, r.r1_gamma, due);
 }
 
-ConditionalRound first_pictures(const ConditionalRound& round, std::int64_t count) {
+AdversarialRound first_pictures(const AdversarialRound& round, std::int64_t count) {
   const std::int64_t n = std::min(count, round.z.size(0));
   const auto first = [&](const Tensor& t) { return t.defined() ? t.slice(0, 0, n) : t; };
-  return {first(round.real), first(round.labels), first(round.z)};
+  return {first(round.real), first(round.labels), first(round.z), round.draws, round.epoch};
 }
 
 NamedParameters prefixed(const std::string& prefix, NamedParameters parameters) {
@@ -100,7 +101,7 @@ NamedParameters prefixed(const std::string& prefix, NamedParameters parameters) 
 
 // Both losses at the same weights: nothing is updated in between.
 Report inspect_step(Session& session) {
-  ConditionalGame& game = session.game;
+  AdversarialGame& game = session.game;
   Report report;
   report.preset = session.options.preset;
   report.step = game.steps();
@@ -108,11 +109,9 @@ Report inspect_step(Session& session) {
   report.seed = session.options.seed;
   report.loss = describe_loss(game.options());
   report.device = backend(Device::cpu).describe();
-  const ConditionalRound d = game.discriminator_round(session.batches), g = game.generator_round(d);
-  const auto d_loss = [&] {
-    return discriminator_loss(game.options(), game.generator(), game.discriminator(), d, Penalty::with).loss;
-  };
-  const auto g_loss = [&] { return generator_loss(game.options(), game.generator(), game.discriminator(), g); };
+  const AdversarialRound d = game.discriminator_round(session.batches), g = game.generator_round(d);
+  const auto d_loss = [&] { return discriminator_loss(game.options(), game.networks(), d, Penalty::with).loss; };
+  const auto g_loss = [&] { return generator_loss(game.options(), game.networks(), g).loss; };
   const NamedParameters d_parameters = named_parameters(game.discriminator());
   report.losses.push_back(inspect_loss("discriminator", d_loss, d_parameters));
   report.losses.push_back(

@@ -40,7 +40,7 @@ Module in_double(const Module& module) {
   return copy;
 }
 
-ConditionalRound in_double(ConditionalRound round) {
+AdversarialRound in_double(AdversarialRound round) {
   if (round.real.defined()) round.real = round.real.to(DType::float64);
   round.z = round.z.to(DType::float64);
   return round;
@@ -74,18 +74,19 @@ const CheckedOrder::Step& CheckedOrder::best() const {
   });
 }
 
-std::vector<CheckedOrder> check_discriminator_loss(ConditionalGame& game, const ConditionalRound& round) {
-  ConditionalDcganGenerator generator = in_double(game.generator());
-  return check_orders(in_double(game.discriminator()),
-                      [&, r = in_double(round)](ConditionalDcganDiscriminator& discriminator) {
-                        return discriminator_loss(game.options(), generator, discriminator, r, Penalty::with).loss;
-                      });
+std::vector<CheckedOrder> check_discriminator_loss(AdversarialGame& game, const AdversarialRound& round) {
+  const Network generator = in_double(game.generator());
+  return check_orders(in_double(game.discriminator()), [&, r = in_double(round)](Network& discriminator) {
+    AdversarialNetworks networks{generator, discriminator};
+    return discriminator_loss(game.options(), networks, r, Penalty::with).loss;
+  });
 }
 
-std::vector<CheckedOrder> check_generator_loss(ConditionalGame& game, const ConditionalRound& round) {
-  ConditionalDcganDiscriminator discriminator = in_double(game.discriminator());
-  return check_orders(in_double(game.generator()), [&, r = in_double(round)](ConditionalDcganGenerator& generator) {
-    return generator_loss(game.options(), generator, discriminator, r);
+std::vector<CheckedOrder> check_generator_loss(AdversarialGame& game, const AdversarialRound& round) {
+  const Network discriminator = in_double(game.discriminator());
+  return check_orders(in_double(game.generator()), [&, r = in_double(round)](Network& generator) {
+    AdversarialNetworks networks{generator, discriminator};
+    return generator_loss(game.options(), networks, r).loss;
   });
 }
 

@@ -3,7 +3,7 @@
 
 #include <vector>
 
-#include "duel/gan/games/conditional.h"
+#include "duel/gan/games/adversarial.h"
 
 namespace duel::app {
 
@@ -23,7 +23,7 @@ struct CheckedOrder {
 
 /// Orders 1 and 2 of the loss of one network in its own parameters, on a copy in float64; the networks stay as they
 /// are. Use a round of a few pictures: it takes hundreds of evaluations.
-std::vector<CheckedOrder> check_discriminator_loss(ConditionalGame& game, const ConditionalRound& round);
-std::vector<CheckedOrder> check_generator_loss(ConditionalGame& game, const ConditionalRound& round);
+std::vector<CheckedOrder> check_discriminator_loss(AdversarialGame& game, const AdversarialRound& round);
+std::vector<CheckedOrder> check_generator_loss(AdversarialGame& game, const AdversarialRound& round);
 
 }  // namespace duel::app

@@ -1,0 +1,55 @@
+#include "apps/duel/published.h"
+
+#include <fmt/format.h>
+
+#include "apps/duel/options.h"
+#include "duel/gan/foreign_weights.h"
+#include "duel/nn/weights.h"
+
+namespace duel::app {
+
+void add_options(CLI::App& app, PublishedLine& line) {
+  app.add_option("--model", line.model, "the network that the weights are for; see duel info --list")
+      ->type_name("NAME");
+  app.add_option("--set", line.set, "with --model: another value of an option, as width=32 or generator.width=32")
+      ->type_name("OPTION=VALUE")
+      ->allow_extra_args(false);
+  app.add_option("--part", line.part,
+                 "which network of the file: generator, generator_ema, discriminator, or the beginning of its names")
+      ->type_name("NAME");
+  app.add_flag("--bgr", line.bgr, "the weights are for pictures in BGR, as MMGeneration's");
+}
+
+CatalogueEntry chosen_entry(const PublishedLine& line) {
+  try {
+    CatalogueEntry entry = catalogue_entry(line.model);
+    for (const std::string& assignment : line.set) set_option(entry, assignment);
+    return entry;
+  } catch (const Error& e) {
+    throw UsageError(e.what());
+  }
+}
+
+StateDict network_in(const std::filesystem::path& file, const std::string& part) {
+  std::map<std::string, StateDict> parts = recognise_weights(read_weights(file)).parts;
+  if (part.empty() && parts.size() == 1) return std::move(parts.begin()->second);
+  for (const std::string& wanted :
+       part.empty() ? std::vector<std::string>{"generator_ema", "generator"} : std::vector<std::string>{part})
+    if (const auto found = parts.find(wanted); found != parts.end()) return std::move(found->second);
+  if (!part.empty()) return read_weights(file, part);
+  std::vector<std::string> names;
+  for (const auto& [name, state] : parts) names.push_back(name);
+  throw UsageError(fmt::format("{} holds {}: choose one with --part", file.string(), fmt::join(names, ", ")));
+}
+
+Network load_published(const PublishedLine& line, const std::filesystem::path& file) {
+  const CatalogueEntry entry = chosen_entry(line);
+  const bool judges = line.part.find("discriminator") != std::string::npos;
+  Rng rng(0);
+  Network network = (judges ? entry.network("discriminator") : entry.networks.front().second).make(rng);
+  load_weights(network, network_in(file, line.part),
+               {.colours = line.bgr ? ColourOrder::bgr : ColourOrder::rgb, .what = file.string()});
+  return network;
+}
+
+}  // namespace duel::app

@@ -1,0 +1,164 @@
+// Network: any generator, discriminator or other network behind one interface, for programs that choose it by name.
+// Blueprint: one that is yet to be made, whose options can be read and set as text.
+#pragma once
+
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "duel/gan/class_losses.h"
+#include "duel/gan/models/model_options.h"
+#include "duel/nn/module.h"
+
+namespace duel {
+
+/// What a network is given for each sample, besides labels.
+struct NetworkInput {
+  Shape shape;               ///< [latent], or [C, H, W]
+  std::int64_t classes = 0;  ///< 0: it takes no labels
+};
+
+/// What a discriminator says of N pictures with all the heads it has; undefined is what it has not.
+struct Judgement {
+  ClassJudgement classes{};    ///< its logits are always there
+  Variable rotations{};        ///< [N, 4]: of quarter turns (SSGAN)
+  Variable local{}, global{};  ///< [N, R, H, W] and [N, R] (InfoMax-GAN)
+};
+
+/// Holds a network: `network(x, labels, pass)`, `network(x, pass)`. A plain copy shares the parameters, as with every
+/// module; see `clone`.
+class Network {
+ public:
+  template <class N>
+  Network(N network, const NetworkInput& input) : input_(input), held_(std::make_unique<Held<N>>(std::move(network))) {}
+  Network(const Network& other) : input_(other.input_), held_(other.held_->copy()) {}
+  Network(Network&&) = default;
+  Network& operator=(const Network& other) { return *this = Network(other); }
+  Network& operator=(Network&&) = default;
+  ~Network() = default;
+
+  const NetworkInput& input() const { return input_; }
+  /// x [N, ...] as the network takes it, labels int64 [N] or none -> its result, of a variational auto-encoder the
+  /// pictures. Throws for labels that the network has no use for, and for missing ones.
+  Variable operator()(const Variable& x, const Tensor& labels, const Pass& pass = {}) {
+    return held_->forward(x, labels, pass);
+  }
+  /// Of a discriminator: its scores, and what its heads say besides.
+  Judgement judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin, const Pass& pass = {}) {
+    return held_->judge(pictures, labels, origin, pass);
+  }
+  void visit(Visitor& v) { held_->visit(v); }
+
+ private:
+  struct Any {
+    virtual ~Any() = default;
+    virtual std::unique_ptr<Any> copy() const = 0;
+    virtual Variable forward(const Variable& x, const Tensor& labels, const Pass& pass) = 0;
+    virtual Judgement judge(const Variable& x, const Tensor& labels, PictureOrigin origin, const Pass& pass) = 0;
+    virtual void visit(Visitor& v) = 0;
+  };
+  template <class N>
+  struct Held final : Any {
+    N network;
+    explicit Held(N n) : network(std::move(n)) {}
+    std::unique_ptr<Any> copy() const override { return std::make_unique<Held>(network); }
+    Variable forward(const Variable& x, const Tensor& labels, const Pass& pass) override {
+      if constexpr (requires { network(x, labels, pass); }) {
+        return network(x, labels, pass);
+      } else {
+        check(!labels.defined(), "Network", "this network has no classes, but was given labels ", labels);
+        if constexpr (requires { network(x, pass).pictures; })
+          return network(x, pass).pictures;
+        else
+          return network(x, pass);
+      }
+    }
+    Judgement judge(const Variable& x, const Tensor& labels, PictureOrigin origin, const Pass& pass) override {
+      if constexpr (requires { network.judge(x, labels, origin, pass); }) {
+        return {.classes = network.judge(x, labels, origin, pass)};
+      } else if constexpr (requires { network.judge(x, labels, pass).rotations; }) {
+        auto found = network.judge(x, labels, pass);
+        Judgement all{.rotations = found.rotations, .local = found.local, .global = found.global};
+        all.classes.logits = found.logits;
+        all.classes.features = found.features;
+        return all;
+      } else {
+        Judgement all;
+        all.classes.logits = forward(x, labels, pass);
+        return all;
+      }
+    }
+    void visit(Visitor& v) override { network.visit(v); }
+  };
+  NetworkInput input_;
+  std::unique_ptr<Any> held_;
+};
+
+/// A kind of network, and its options.
+class Blueprint {
+ public:
+  template <class N>
+  using InputOf = NetworkInput (*)(const typename N::Options&);
+
+  /// `input` tells what a network of some options takes.
+  template <class N>
+  static Blueprint of(const typename N::Options& options, InputOf<N> input) {
+    return Blueprint(std::make_unique<Plan<N>>(options, input));
+  }
+  Blueprint(const Blueprint& other) : plan_(other.plan_->copy()) {}
+  Blueprint(Blueprint&&) = default;
+  Blueprint& operator=(const Blueprint& other) { return *this = Blueprint(other); }
+  Blueprint& operator=(Blueprint&&) = default;
+  ~Blueprint() = default;
+
+  /// Names and values, in the order of the options' struct.
+  std::vector<std::pair<std::string, std::string>> options() const { return plan_->options(); }
+  /// Throws for an unknown name, with the nearest one, and for a text that is no such value.
+  void set(std::string_view name, std::string_view text) { plan_->set(name, text); }
+  /// An option's text; none for an unknown name.
+  std::optional<std::string> get(std::string_view name) const;
+  /// Throws for options that can't be.
+  Network make(Rng& rng) const { return plan_->make(rng); }
+
+ private:
+  struct AnyPlan {
+    virtual ~AnyPlan() = default;
+    virtual std::unique_ptr<AnyPlan> copy() const = 0;
+    virtual std::vector<std::pair<std::string, std::string>> options() const = 0;
+    virtual void set(std::string_view name, std::string_view text) = 0;
+    virtual Network make(Rng& rng) const = 0;
+  };
+  template <class N>
+  struct Plan final : AnyPlan {
+    typename N::Options values;
+    InputOf<N> input;
+    Plan(typename N::Options o, InputOf<N> i) : values(std::move(o)), input(i) {}
+    std::unique_ptr<AnyPlan> copy() const override { return std::make_unique<Plan>(*this); }
+    std::vector<std::pair<std::string, std::string>> options() const override { return option_texts(values); }
+    void set(std::string_view name, std::string_view text) override { set_option(values, name, text); }
+    Network make(Rng& rng) const override {
+      N network(rng, values);
+      // Its own options, if it keeps any, say what sizes were rounded to.
+      if constexpr (requires { network.options; }) {
+        const NetworkInput given = input(network.options);
+        return {std::move(network), given};
+      } else {
+        return {std::move(network), input(values)};
+      }
+    }
+  };
+  explicit Blueprint(std::unique_ptr<AnyPlan> plan) : plan_(std::move(plan)) {}
+  std::unique_ptr<AnyPlan> plan_;
+};
+
+inline std::optional<std::string> Blueprint::get(std::string_view name) const {
+  for (auto& [option, value] : options())
+    if (option == name) return value;
+  return {};
+}
+
+}  // namespace duel

@@ -1,0 +1,245 @@
+// The adversarial game with each regulariser, head and set of labels: what its losses are made of, that they reach the
+// networks, and that a run with them resumes to the same bits.
+#include <cmath>
+
+#include "duel/autograd/ops.h"
+#include "duel/gan/games/adversarial.h"
+#include "duel/gan/models/catalogue.h"
+#include "tests/gan/network_checks.h"
+
+using namespace duel;
+using namespace duel::testing;
+
+namespace {
+
+using Options = AdversarialGameOptions;
+
+Options small(const char* loss = "vanilla") {
+  const CatalogueEntry networks =
+      conditional_dcgan({.size = {8, 8}, .channels = 1, .classes = 3, .latent = 4, .width = 4, .stages = 1});
+  return {.generator = networks.network("generator"), .discriminator = networks.network("discriminator"), .loss = loss};
+}
+
+Options of(const char* name, std::initializer_list<const char*> assignments, const char* loss) {
+  CatalogueEntry networks = catalogue_entry(name);
+  for (const char* assignment : assignments) set_option(networks, assignment);
+  return {.generator = networks.network("generator"), .discriminator = networks.network("discriminator"), .loss = loss};
+}
+
+Batches noise_pictures(const Options& o) {
+  Rng rng(1);
+  const NetworkInput input = o.discriminator.make(rng).input();
+  const Shape& s = input.shape;
+  return Batches({Rng(5).integers({24, s[0], s[1], s[2]}, 256).to(DType::uint8), Rng(6).integers({24}, 3), 3, {}}, 8,
+                 7);
+}
+
+double total(const LossTerms& terms) {
+  double sum = 0;
+  for (const LossTerm& term : terms) sum += term.interval * term.value.item();
+  return sum;
+}
+
+const LossTerm* find(const LossTerms& terms, std::string_view name) {
+  for (const LossTerm& term : terms)
+    if (name == term.name) return &term;
+  return nullptr;
+}
+
+struct Case {
+  const char* term;
+  double RegulariserOptions::*weight;
+};
+
+const Case kDiscriminator[] = {{"gradient_penalty", &RegulariserOptions::gradient_penalty},
+                               {"max_gradient_penalty", &RegulariserOptions::max_gradient_penalty},
+                               {"dragan", &RegulariserOptions::dragan},
+                               {"r1", &RegulariserOptions::r1_gamma},
+                               {"r2", &RegulariserOptions::r2_gamma},
+                               {"orthogonality", &RegulariserOptions::discriminator_orthogonality},
+                               {"lecam", &RegulariserOptions::lecam},
+                               {"consistency", &RegulariserOptions::consistency},
+                               {"balanced_consistency", &RegulariserOptions::balanced_real},
+                               {"balanced_consistency", &RegulariserOptions::balanced_fake},
+                               {"latent_consistency", &RegulariserOptions::latent_discriminator}};
+const Case kGenerator[] = {{"orthogonality", &RegulariserOptions::generator_orthogonality},
+                           {"latent_consistency", &RegulariserOptions::latent_generator}};
+
+StateDict copy_of(const StateDict& state) {
+  StateDict copy;
+  for (const auto& [name, tensor] : state) copy[name] = tensor.clone();
+  return copy;
+}
+
+bool same(const StateDict& a, const StateDict& b) {
+  for (const auto& [name, tensor] : a)
+    if (!b.contains(name) || doubles(tensor) != doubles(b.at(name))) return false;
+  return a.size() == b.size();
+}
+
+void check_resume(const Options& o) {
+  AdversarialGame straight(o), resumed(o);
+  Batches data = noise_pictures(o), again = noise_pictures(o);
+  straight.step(data);
+  straight.step(data);
+  const StateDict saved = copy_of(straight.state());
+  again.restore(data.position());
+  resumed.load_state(saved);
+  const AdversarialGame::Losses a = straight.step(data), b = resumed.step(again);
+  CHECK(a.discriminator == b.discriminator);
+  CHECK(a.generator == b.generator);
+  CHECK(a.terms == b.terms);
+  CHECK(same(straight.state(), resumed.state()));
+}
+
+}  // namespace
+
+TEST_CASE("each regulariser of the discriminator is one term, in proportion to its weight, and reaches its weights") {
+  for (const Case& c : kDiscriminator) {
+    CAPTURE(std::string(c.term));
+    Options o = small();
+    o.regularisers.*c.weight = 2;
+    AdversarialGame game(o);
+    Batches data = noise_pictures(o);
+    const AdversarialRound round = game.discriminator_round(data);
+    const auto loss = [&] { return discriminator_loss(o, game.networks(), round, Penalty::with); };
+    const DiscriminatorLoss twice = loss();
+    REQUIRE(twice.terms.size() == 1);
+    REQUIRE(find(twice.terms, c.term));
+    const double adversarial = adversarial_loss(o.loss).discriminator(twice.real, twice.fake).item();
+    CHECK(twice.loss.item() == doctest::Approx(adversarial + total(twice.terms)));
+    const double value = find(twice.terms, c.term)->value.item();
+    CHECK(value > 0);
+
+    const Variable gradient = grad(find(twice.terms, c.term)->value, {parameters(game.discriminator())[0]})[0];
+    CHECK(amax(abs(flatten(gradient, 0)), {0}).item() > 0);
+    o.regularisers.*c.weight = 6;
+    CHECK(find(loss().terms, c.term)->value.item() == doctest::Approx(3 * value).epsilon(1e-4));
+    o.regularisers.*c.weight = 0;
+    CHECK(loss().terms.empty());
+  }
+}
+
+TEST_CASE("those of the generator too") {
+  for (const Case& c : kGenerator) {
+    CAPTURE(std::string(c.term));
+    Options o = small();
+    o.regularisers.*c.weight = 2;
+    AdversarialGame game(o);
+    Batches data = noise_pictures(o);
+    const AdversarialRound round = game.generator_round(game.discriminator_round(data));
+    const GeneratorLoss twice = generator_loss(o, game.networks(), round);
+    REQUIRE(twice.terms.size() == 1);
+    const double value = find(twice.terms, c.term)->value.item();
+    CHECK(value != 0);
+    const Variable gradient =
+        norm(flatten(grad(find(twice.terms, c.term)->value, {parameters(game.generator())[0]})[0], 0), {0});
+    CHECK(gradient.item() > 0);
+    o.regularisers.*c.weight = 6;
+    CHECK(find(generator_loss(o, game.networks(), round).terms, c.term)->value.item() ==
+          doctest::Approx(3 * value).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("two looks at one round see the same augmentations, labels and points") {
+  Options o = small();
+  o.regularisers.augment = "color,translation,cutout";
+  o.regularisers.gradient_penalty = 10;
+  o.regularisers.targets = kSoftTargets;
+  AdversarialGame game(o);
+  Batches data = noise_pictures(o);
+  const AdversarialRound round = game.discriminator_round(data);
+  const auto loss = [&](const AdversarialRound& r) {
+    return discriminator_loss(o, game.networks(), r, Penalty::with).loss.item();
+  };
+  const double first = loss(round);
+  CHECK(loss(round) == first);
+  AdversarialRound other = round;
+  other.draws = Rng(77);
+  CHECK(loss(other) != first);
+  const double augmented = first;
+  o.regularisers.augment = "";
+  CHECK(loss(round) != augmented);
+}
+
+TEST_CASE("a game with everything at once resumes to the same bits") {
+  Options o = small();
+  RegulariserOptions& r = o.regularisers;
+  for (const Case& c : kDiscriminator) r.*c.weight = 0.1;
+  for (const Case& c : kGenerator) r.*c.weight = 0.1;
+  r.r1_interval = 2;
+  r.lazy_betas = true;
+  r.augment = "color,translation,cutout";
+  r.targets = {.real_low = 0.8, .real_high = 1, .fake_high = 0.1, .flip = 0.5};
+  r.top_k = 0.5;
+  r.clip = 0.5;
+  o.ema_buffers = EmaBuffers::average;
+  check_resume(o);
+}
+
+TEST_CASE("heads bring their losses: classes, rotations, local and global features") {
+  for (const auto& [name, term] : {std::pair("StudioGAN-ReACGAN-C10", "class"),
+                                   {"StudioGAN-ContraGAN-C10", "class"},
+                                   {"StudioGAN-MHGAN-C10", "class"},
+                                   {"StudioGAN-ACGAN-Big-TAC-C10", "class"},
+                                   {"StudioGAN-ACGAN-Big-ADC-C10", "class"},
+                                   {"mimicry-SSGAN-32", "rotation"},
+                                   {"mimicry-InfoMax-32", "infomax"}}) {
+    CAPTURE(std::string(name));
+    const bool studio = std::string_view(name).starts_with("StudioGAN");
+    const Options o = studio ? of(name,
+                                  {"width=2", "classes=3", "latent=8", "shared=4", "discriminator.embedding=6",
+                                   "attention=0", "generator.embedding=shared"},
+                                  "hinge")
+                             : of(name, {"width=4", "latent=4"}, "hinge");
+    AdversarialGame game(o);
+    Batches data = noise_pictures(o);
+    const AdversarialRound round = game.discriminator_round(data);
+    const DiscriminatorLoss d = discriminator_loss(o, game.networks(), round, Penalty::with);
+    REQUIRE(find(d.terms, term));
+    CHECK(std::isfinite(d.loss.item()));
+    const bool instead = std::string_view(name) == "StudioGAN-MHGAN-C10";
+    const double adversarial = instead ? 0 : adversarial_loss("hinge").discriminator(d.real, d.fake).item();
+    CHECK(d.loss.item() == doctest::Approx(adversarial + total(d.terms)));
+    const GeneratorLoss g = generator_loss(o, game.networks(), game.generator_round(round));
+    REQUIRE(find(g.terms, term));
+    CHECK(game.step(data).terms.contains(term));
+    check_resume(o);
+  }
+}
+
+TEST_CASE("networks of every kind play: batch norms, probabilities, relativistic pairs, no classes") {
+  const Options games[] = {
+      of("DCGAN-32", {"width=4", "latent=5"}, "vanilla"),
+      of("DCGAN-32", {"width=4", "latent=5"}, "gan"),
+      of("tutorial-CGAN", {"size=8x8", "latent=5", "classes=3"}, "lsgan"),
+      of("mimicry-cGAN-PD-32", {"width=4", "latent=4", "classes=3"}, "hinge"),
+      of("R3GAN-CIFAR10", {"widths=8,8", "group_width=8", "latent=4", "classes=3"}, "relativistic"),
+      of("ganzo-fc", {"size=8", "latent=4", "layers=2", "dropout=0.3"}, "vanilla"),
+  };
+  for (const Options& o : games) {
+    CAPTURE(o.loss);
+    check_resume(o);
+  }
+}
+
+TEST_CASE("what does not go together is refused") {
+  const auto refused = [](auto change) {
+    Options o = small();
+    change(o);
+    return error_of([&] { AdversarialGame game(o); });
+  };
+  CHECK(refused([](Options& o) { o.loss = "gan"; }).find("use 'vanilla'") != std::string::npos);
+  CHECK(refused([](Options& o) { o.loss = "wgan"; }).find("gradient_penalty") != std::string::npos);
+  CHECK(refused([](Options& o) {
+          o.loss = "wgan";
+          o.regularisers.gradient_penalty = 10;
+        }) == "");
+  CHECK_FALSE(refused([](Options& o) { o.regularisers.augment = "colour"; }).empty());
+  CHECK_FALSE(refused([](Options& o) { o.regularisers.top_k = 0; }).empty());
+  CHECK_FALSE(refused([](Options& o) { o.regularisers.lecam = std::nan(""); }).empty());
+  CHECK(refused([](Options& o) {
+          o.loss = "relativistic";
+          o.regularisers.top_k = 0.5;
+        }).find("leave out") != std::string::npos);
+}
