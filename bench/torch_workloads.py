@@ -1,76 +1,17 @@
 """The training steps of bench/workloads in PyTorch, as its users write them: WORKLOADS maps a name to a step.
 
-A step takes {"input.NAME": tensor} and returns its losses. Networks that the tests compare with duel's are shared with them.
+A step takes {"input.NAME": tensor} and returns its losses.
 """
-import pathlib
-import sys
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch.nn.utils import spectral_norm
 
-sys.path.append(str(pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"))
-import make_golden_biggan as biggan  # noqa: E402
-import make_golden_cyclegan as cyclegan  # noqa: E402
-
-torch.set_default_dtype(torch.float32)  # the tests compare in float64
-
-
-def softplus_d(real, fake):
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
-
-
-def hinge_d(real, fake):
-    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-
-
-class Step:
-    """Networks by name, which are loaded, laid out and compiled alike."""
-
-    penalised = False  # gradients of gradients, which torch.compile does not have
-
-    def __init__(self, generator, discriminator=None, lr=2e-4, betas=(0.5, 0.999)):
-        self.networks = {"generator": generator}
-        if discriminator is not None:
-            self.networks["discriminator"] = discriminator
-        self.rate = dict(lr=lr, betas=betas, fused=True)
-
-    def load(self, state):
-        for prefix, network in self.networks.items():
-            mine = {k[len(prefix) + 1:]: v for k, v in state.items() if k.startswith(prefix + ".")}
-            own = network.state_dict()
-            missing = [k for k in own if k not in mine and "num_batches" not in k]
-            unexpected = [k for k in mine if k not in own and "num_batches" not in k]
-            assert not missing and not unexpected, f"{prefix}: missing {missing}, unexpected {unexpected}"
-            network.load_state_dict({k: v.reshape(own[k].shape) for k, v in mine.items() if k in own}, strict=False)
-
-    def prepare(self, variant):
-        self.format = torch.contiguous_format if variant == "contiguous" else torch.channels_last
-        for network in self.networks.values():
-            network.to(memory_format=self.format)
-        self.optimizers = {k: torch.optim.Adam(n.parameters(), **self.rate) for k, n in self.networks.items()}
-        self.g, self.d = self.networks["generator"], self.networks.get("discriminator")
-        if variant == "compiled":
-            self.g, self.d = torch.compile(self.g), self.d and torch.compile(self.d)
-
-    def laid_out(self, inputs):
-        inputs = {k.removeprefix("input."): v for k, v in inputs.items()}
-        return {k: v.contiguous(memory_format=self.format) if v.dim() == 4 else v for k, v in inputs.items()}
-
-    def minimize(self, loss, name):
-        optimizer = self.optimizers[name]
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return loss.item()
-
-    def minimize_generator(self, loss_of):
-        """Without the discriminator's weight gradients."""
-        self.networks["discriminator"].requires_grad_(False)
-        loss = self.minimize(loss_of(), "generator")
-        self.networks["discriminator"].requires_grad_(True)
-        return loss
+from torch_step import Step, hinge_d, mse, softplus_d  # first, for it tells where the tests' networks are
+import make_golden_biggan as biggan
+import make_golden_cyclegan as cyclegan
+import make_golden_tutorial as tutorial
+import torch_games as games
 
 
 class Vanilla(Step):
@@ -145,10 +86,6 @@ class R3gan(Step):
         return d, self.minimize_generator(generator_loss)
 
 
-def mse(scores, target):
-    return (scores - target).square().mean()
-
-
 class Cyclegan(Step):
     def __call__(self, a, b):
         to_b, to_a = self.g["a"], self.g["b"]
@@ -180,6 +117,33 @@ class Pix2pix(Step):
         d = self.minimize(0.5 * softplus_d(on_real, on_fake), "discriminator")
         loss = lambda: F.softplus(-self.d(torch.cat([a, fake], 1))).mean() + 100 * F.l1_loss(fake, b)
         return d, self.minimize_generator(loss)
+
+
+class GanzoPix2pix(Step):
+    def __call__(self, a, b):
+        one = lambda scores, target: F.binary_cross_entropy(scores, torch.full_like(scores, target))
+        fake = self.g(a)
+        loss = lambda: one(self.d(torch.cat([a, fake], 1)), 1.0) + F.l1_loss(fake, b)
+        g = self.minimize_generator(loss)
+        on_real, on_fake = self.d(torch.cat([a, b], 1)), self.d(torch.cat([a, fake.detach()], 1))
+        return g, self.minimize(one(on_real, 1.0) + one(on_fake, 0.0), "discriminator")
+
+
+class Restoring(Step):
+    def __call__(self, a, b):
+        return (self.minimize(F.l1_loss(self.g(a), b), "generator"),)
+
+
+class Judging(Step):
+    def __call__(self, real, fake):
+        return (self.minimize(0.5 * softplus_d(*self.d(torch.cat([real, fake])).split(len(real))), "discriminator"),)
+
+
+class Variational(Step):
+    def __call__(self, real, noise):
+        y, mu, log_var = self.g(real, noise)
+        divergence = -0.5 * (1 + log_var - mu.square() - log_var.exp()).sum()
+        return (self.minimize(((y - real).square().sum() / 2 + divergence) / len(real), "generator"),)
 
 
 class Forward(Step):
@@ -220,14 +184,29 @@ def dcgan_discriminator(size=64, channels=3, norm=nn.BatchNorm2d):
     return cyclegan.Main(*layers, nn.Conv2d(c, 1, 4, bias=bias), nn.Flatten(0))
 
 
-def mlp_gan():
-    widths, g, i = [128, 256, 512, 1024], [], 100
+def mlp_gan(widths, classes=0):
+    g, i = [], 100 + classes
     for o in widths:
-        g += [nn.Linear(i, o), *([nn.BatchNorm1d(o, 0.8)] if i != 100 else []), nn.LeakyReLU(0.2, True)]
+        g += [nn.Linear(i, o), *([nn.BatchNorm1d(o, 0.8)] if g else []), nn.LeakyReLU(0.2, True)]
         i = o
     g += [nn.Linear(i, 784), nn.Tanh(), nn.Unflatten(1, (1, 28, 28))]
-    d = [nn.Linear(784, 512), nn.LeakyReLU(0.2, True), nn.Linear(512, 256), nn.LeakyReLU(0.2, True), nn.Linear(256, 1)]
-    return cyclegan.Mlp(0, *g), cyclegan.Mlp(0, *d, nn.Flatten(0))
+    d = [nn.Linear(784 + classes, 512), nn.LeakyReLU(0.2, True), nn.Linear(512, 256), nn.LeakyReLU(0.2, True),
+         nn.Linear(256, 1)]
+    return cyclegan.Mlp(classes, *g), cyclegan.Mlp(classes, *d, nn.Flatten(0))
+
+
+class Vae(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU())
+        self.mu, self.log_var = nn.Linear(256, 32), nn.Linear(256, 32)
+        self.decoder = nn.Sequential(nn.Linear(32, 256), nn.ReLU(), nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 784),
+                                     nn.Tanh())
+
+    def forward(self, x, noise):
+        hidden = self.encoder(x.flatten(1))
+        mu, log_var = self.mu(hidden), self.log_var(hidden)
+        return self.decoder(mu + torch.exp(0.5 * log_var) * noise).reshape(x.shape), mu, log_var
 
 
 class FashionNorm(nn.Module):
@@ -310,6 +289,10 @@ def both(make):
     return nn.ModuleDict({"a": make(), "b": make()})
 
 
+def restoring_unet():
+    return tutorial.Unet(tutorial.resnet(64, [3, 4, 6, 3]), 3, "weight", [True] * 4, attention=True, span=(-3, 3))
+
+
 def resnet():
     return cyclegan.Resnet(3, 3, 64, 9, "instance", "reflect")
 
@@ -318,7 +301,7 @@ R3_WIDTHS = [768] * 4
 ORIGINAL = dict(lr=2e-4, betas=(0.0, 0.9))
 
 WORKLOADS = {
-    "mlp-gan": lambda: Vanilla(*mlp_gan()),
+    "mlp-gan": lambda: Vanilla(*mlp_gan([128, 256, 512, 1024])),
     "dcgan-fashion": lambda: DcganFashion(FashionGenerator(), FashionDiscriminator(), lr=5e-4),
     "dcgan-32": lambda: Vanilla(dcgan_generator(32, 1), dcgan_discriminator(32, 1)),
     "dcgan-64": lambda: Vanilla(dcgan_generator(), dcgan_discriminator()),
@@ -330,8 +313,26 @@ WORKLOADS = {
     "cyclegan-256-forward": lambda: Forward(resnet()),
     "cyclegan-128": lambda: Cyclegan(both(resnet), both(lambda: cyclegan.Patch(3, 64, 3, "instance"))),
     "pix2pix-256": lambda: Pix2pix(cyclegan.Unet(3, 3, 8, 64, "batch"), cyclegan.Patch(6, 64, 3, "batch")),
+    "pix2pix-128": lambda: Pix2pix(cyclegan.Unet(3, 3, 7, 64, "batch"), cyclegan.Patch(6, 64, 3, "batch")),
     "r3gan-32": lambda: R3gan(cyclegan.R3Generator(R3_WIDTHS, 16, 64, 10), cyclegan.R3Discriminator(R3_WIDTHS, 16, 10),
                               **ORIGINAL),
+    "tutorial-cgan": lambda: games.VanillaGame(*mlp_gan([128, 256, 512], classes=10)),
+    "autoencoder-variational": lambda: Variational(Vae(), lr=1e-3, betas=(0.9, 0.999)),
+    "ganzo-conv-64": lambda: games.SeparateVanillaGame(games.ganzo_conv_generator(), games.ganzo_conv_discriminator()),
+    "ganzo-good-64": lambda: games.WganGpGame(games.GanzoGenerator(), games.ganzo_critic(), lr=1e-4, betas=(0.0, 0.9)),
+    "ganzo-pix2pix": lambda: GanzoPix2pix(cyclegan.GanzoUGen(8, 4), cyclegan.GanzoPatch(4), lr=1e-4, betas=(0.0, 0.9)),
+    "mimicry-sngan-64": lambda: games.Game(games.mimicry_generator([1024, 512, 256, 128, 64]),
+                                           biggan.MimicryDiscriminator([3, 64, 128, 256, 512, 1024], 5), **ORIGINAL),
+    "mimicry-ssgan-32": lambda: games.SsganGame(games.mimicry_generator([256] * 4), games.SsganDiscriminator(),
+                                                **ORIGINAL),
+    "mimicry-infomax-32": lambda: games.InfomaxGame(games.mimicry_generator([256] * 4), games.InfomaxDiscriminator(),
+                                                    **ORIGINAL),
+    "studiogan-biggan-32": lambda: games.Game(games.studiogan_generator(), games.studiogan_discriminator()),
+    "studiogan-reacgan-32": lambda: games.ReacganGame(games.studiogan_generator(), games.ReacganDiscriminator(),
+                                                      lr=2.8284271e-4),
+    "biggan-deep-32": lambda: games.Game(games.deep_generator(), games.deep_discriminator()),
+    "fastai-critic": lambda: Judging(discriminator=tutorial.critic(128, 3), lr=1e-3, betas=(0.9, 0.99)),
+    "fastai-unet": lambda: Restoring(restoring_unet(), lr=1e-3, betas=(0.9, 0.99)),
     "dcgan-64-sampling": lambda: Sampling(dcgan_generator()),
     "biggan-32-sampling": lambda: Sampling(biggan_generator()),
 }

@@ -21,6 +21,11 @@ Tensor Inputs::shares(const std::string& name, std::int64_t count) { return kept
 Tensor Inputs::labels(const std::string& name, std::int64_t count, std::int64_t classes) {
   return kept(name, rng_.integers({count}, classes));
 }
+Rng Inputs::stream(const std::string& name, std::int64_t count) {
+  const Rng stream = rng_.split();
+  kept(name, Rng(stream).uniform({count}));
+  return stream;
+}
 
 void Phases::begin() { last_ = now(); }
 
@@ -49,8 +54,22 @@ const std::vector<Workload>& workloads() {
       {"biggan-32", biggan_32, {50, 32}},
       {"cyclegan-256-forward", cyclegan_256_forward, {1, 256}, {128, 512}},
       {"cyclegan-128", cyclegan_128, {1, 128}, {64, 256}},
-      {"pix2pix-256", pix2pix_256, {1, 256}},
+      {"pix2pix-256", pix2pix, {1, 256}},
+      {"pix2pix-128", pix2pix, {1, 128}},
       {"r3gan-32", r3gan_32, {8, 32}},
+      {"tutorial-cgan", tutorial_cgan, {64, 28}},
+      {"autoencoder-variational", autoencoder_variational, {64, 28}},
+      {"ganzo-conv-64", ganzo_conv_64, {64, 64}},
+      {"ganzo-good-64", ganzo_good_64, {8, 64}},
+      {"ganzo-pix2pix", ganzo_pix2pix, {64, 64}},
+      {"mimicry-sngan-64", mimicry_sngan_64, {8, 64}},
+      {"mimicry-ssgan-32", mimicry_ssgan_32, {16, 32}},
+      {"mimicry-infomax-32", mimicry_infomax_32, {8, 32}},
+      {"studiogan-biggan-32", studiogan_biggan_32, {4, 32}},
+      {"studiogan-reacgan-32", studiogan_reacgan_32, {4, 32}},
+      {"biggan-deep-32", biggan_deep_32, {8, 32}},
+      {"fastai-critic", fastai_critic, {2, 128}},
+      {"fastai-unet", fastai_unet, {4, 128}},
       {"dcgan-64-sampling", dcgan_64_sampling, {64, 64}, {32, 128}},
       {"biggan-32-sampling", biggan_32_sampling, {64, 32}},
   };

@@ -28,6 +28,8 @@ class Inputs {
   /// One number in [0, 1) for each of `count` samples.
   Tensor shares(const std::string& name, std::int64_t count);
   Tensor labels(const std::string& name, std::int64_t count, std::int64_t classes);
+  /// A random stream whose first `count` numbers in [0, 1) are the input.
+  Rng stream(const std::string& name, std::int64_t count);
   const StateDict& all() const { return all_; }
 
  private:
@@ -84,8 +86,21 @@ Step biggan_32(Inputs& inputs, Extent extent);
 Step biggan_32_sampling(Inputs& inputs, Extent extent);
 Step cyclegan_256_forward(Inputs& inputs, Extent extent);
 Step cyclegan_128(Inputs& inputs, Extent extent);
-Step pix2pix_256(Inputs& inputs, Extent extent);
+Step pix2pix(Inputs& inputs, Extent extent);
+Step ganzo_pix2pix(Inputs& inputs, Extent extent);
 Step r3gan_32(Inputs& inputs, Extent extent);
+Step tutorial_cgan(Inputs& inputs, Extent extent);
+Step ganzo_conv_64(Inputs& inputs, Extent extent);
+Step ganzo_good_64(Inputs& inputs, Extent extent);
+Step mimicry_sngan_64(Inputs& inputs, Extent extent);
+Step mimicry_ssgan_32(Inputs& inputs, Extent extent);
+Step mimicry_infomax_32(Inputs& inputs, Extent extent);
+Step studiogan_biggan_32(Inputs& inputs, Extent extent);
+Step studiogan_reacgan_32(Inputs& inputs, Extent extent);
+Step biggan_deep_32(Inputs& inputs, Extent extent);
+Step fastai_critic(Inputs& inputs, Extent extent);
+Step fastai_unet(Inputs& inputs, Extent extent);
+Step autoencoder_variational(Inputs& inputs, Extent extent);
 
 /// A state dictionary with a prefix before its names.
 void add_state(StateDict& all, const std::string& prefix, const StateDict& part);
@@ -112,10 +127,25 @@ struct Players {
   }
 };
 
+/// One that has no opponent. `prefix` is that of its names in a step's state, "generator." or "discriminator.".
+template <class N>
+struct Player {
+  const char* prefix;
+  N network;
+  Adam optimizer;
+
+  Player(const char* p, N n, const AdamOptions& o) : prefix(p), network(std::move(n)), optimizer(network, o) {}
+  StateDict state() {
+    StateDict all;
+    add_state(all, prefix, state_dict(network));
+    return all;
+  }
+};
+
 /// One update; the loss's value.
-inline double minimize(Variable loss, Optimizer& optimizer) {
+inline double minimize(Variable loss, Optimizer& optimizer, const GradOptions& options = {}) {
   const double value = loss.item();
-  optimizer.step(grad(std::move(loss), optimizer.parameters()));
+  optimizer.step(grad(std::move(loss), optimizer.parameters(), options));
   return value;
 }
 

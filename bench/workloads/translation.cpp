@@ -1,5 +1,5 @@
-// Pictures to pictures, one at a time: CycleGAN and pix2pix, with the losses and rates of
-// pytorch-CycleGAN-and-pix2pix.
+// Pictures to pictures: CycleGAN and pix2pix, one picture at a time, with the losses and rates of
+// pytorch-CycleGAN-and-pix2pix; and Ganzo's pix2pix with its own.
 #include "bench/workload.h"
 
 namespace duel::bench {
@@ -62,10 +62,12 @@ Step cyclegan_128(Inputs& inputs, Extent e) {
   });
 }
 
-Step pix2pix_256(Inputs& inputs, Extent e) {
+// unet_256, or unet_128 for pictures of that size.
+Step pix2pix(Inputs& inputs, Extent e) {
   Rng rng(1);
   auto players = std::make_shared<Players<Pix2pixGenerator, PatchDiscriminator>>(
-      Pix2pixGenerator(rng, {}), PatchDiscriminator(rng, {.in_channels = 6, .norm = TranslationNorm::batch}), kAdam);
+      Pix2pixGenerator(rng, {.halvings = e.side == 128 ? 7 : 8}),
+      PatchDiscriminator(rng, {.in_channels = 6, .norm = TranslationNorm::batch}), kAdam);
   const Tensor a = inputs.pictures("a", e, 3), b = inputs.pictures("b", e, 3);
   return step_of(players, [=](auto& p, Phases& phases) -> Losses {
     const Variable fake = p.generator(a);
@@ -78,6 +80,25 @@ Step pix2pix_256(Inputs& inputs, Extent e) {
     const double g = minimize(kVanillaLoss.generator(judged) + 100 * l1(fake, b), p.generator_optimizer);
     phases.end("generator");
     return {d, g};
+  });
+}
+
+// u-gen, one of whose norms is not used, and patch-gan, which gives probabilities. The generator goes first, as there.
+Step ganzo_pix2pix(Inputs& inputs, Extent e) {
+  Rng rng(1);
+  auto players = std::make_shared<Players<GanzoUGenerator, GanzoPatchDiscriminator>>(
+      GanzoUGenerator(rng, {}), GanzoPatchDiscriminator(rng, {}), AdamOptions{.lr = 1e-4, .beta1 = 0, .beta2 = 0.9});
+  const Tensor a = inputs.pictures("a", e, 3), b = inputs.pictures("b", e, 3);
+  return step_of(players, [=](auto& p, Phases& phases) -> Losses {
+    const Variable fake = p.generator(a);
+    const Variable judged = p.discriminator(concat({a, fake}, 1));
+    const double g = minimize(kGanLoss.generator(judged) + l1(fake, b), p.generator_optimizer, {.allow_unused = true});
+    phases.end("generator");
+    const Variable on_real = p.discriminator(concat({a, b}, 1));
+    const Variable on_fake = p.discriminator(concat({a, fake.detach()}, 1));
+    const double d = minimize(kGanLoss.discriminator(on_real, on_fake), p.discriminator_optimizer);
+    phases.end("discriminator");
+    return {g, d};
   });
 }
 

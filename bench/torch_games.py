@@ -1,0 +1,213 @@
+"""The games of bench/workloads/adversarial.cpp in PyTorch: their steps, and their networks at full size."""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch.nn.utils import spectral_norm
+
+from torch_step import Step, hinge_d, softplus_d
+import make_golden_biggan as biggan
+import make_golden_biggan_deep as deep
+import make_golden_cyclegan as cyclegan
+import make_golden_heads as heads
+
+
+class Game(Step):
+    """With the hinge loss: updates of the discriminator, each on a round of its own, and one of the generator. Labels
+    come as a list of one tensor, or none."""
+
+    def __call__(self, z, labels=None, **rounds):
+        listed = lambda y: [] if y is None else [y]
+        losses = []
+        for i in range(sum(name.startswith("real") for name in rounds)):
+            y = listed(rounds.get(f"labels{i}"))
+            with torch.no_grad():
+                fake = self.g(rounds[f"z{i}"], *y)
+            loss = self.discriminator_loss(rounds[f"real{i}"], fake, y, rounds.get(f"shares{i}"))
+            losses.append(self.minimize(loss, "discriminator"))
+        y = listed(labels)
+        losses.append(self.minimize_generator(lambda: self.generator_loss(self.g(z, *y), y)))
+        return losses
+
+    def scores(self, real, fake, y):
+        return self.d(torch.cat([real, fake]), *(torch.cat([labels, labels]) for labels in y)).split(len(real))
+
+    def discriminator_loss(self, real, fake, y, shares):
+        return hinge_d(*self.scores(real, fake, y))
+
+    def generator_loss(self, fake, y):
+        return -self.d(fake, *y).mean()
+
+
+class VanillaGame(Game):
+    def discriminator_loss(self, real, fake, y, shares):
+        return softplus_d(*self.scores(real, fake, y))
+
+    def generator_loss(self, fake, y):
+        return F.softplus(-self.d(fake, *y)).mean()
+
+
+class SeparateVanillaGame(VanillaGame):
+    """For a discriminator with batch norms."""
+
+    def scores(self, real, fake, y):
+        return self.d(real, *y), self.d(fake, *y)
+
+
+class WganGpGame(Game):
+    penalised = True
+
+    def discriminator_loss(self, real, fake, y, shares):
+        on_real, on_fake = self.scores(real, fake, y)
+        mixed = torch.lerp(real, fake, shares[:, None, None, None]).requires_grad_()
+        (g,) = torch.autograd.grad(self.d(mixed).sum(), mixed, create_graph=True)
+        return on_fake.mean() - on_real.mean() + 10 * ((g + 1e-16).flatten(1).norm(dim=1) - 1).square().mean()
+
+
+class ReacganGame(Game):
+    def discriminator_loss(self, real, fake, y, shares):
+        on_real, embedding, proxy = self.d(real, *y)
+        of_classes = heads.data_to_data(embedding, proxy, *y, temperature=0.5, margin=0.98)
+        return hinge_d(on_real, self.d(fake, *y)[0]) + 0.5 * of_classes
+
+    def generator_loss(self, fake, y):
+        on_fake, embedding, proxy = self.d(fake, *y)
+        return -on_fake.mean() + 0.5 * heads.data_to_data(embedding, proxy, *y, temperature=0.5, margin=0.98)
+
+
+class SsganGame(Game):
+    def rotation_loss(self, pictures):
+        n = len(pictures)
+        return F.cross_entropy(self.d(heads.quarters(pictures))[1], torch.arange(n) * 4 // n)
+
+    def discriminator_loss(self, real, fake, y, shares):
+        return hinge_d(self.d(real)[0], self.d(fake)[0]) + self.rotation_loss(real)
+
+    def generator_loss(self, fake, y):
+        return -self.d(fake)[0].mean() + 0.2 * self.rotation_loss(fake)
+
+
+class InfomaxGame(Game):
+    def discriminator_loss(self, real, fake, y, shares):
+        on_real, local, features = self.d(real)
+        return hinge_d(on_real, self.d(fake)[0]) + 0.2 * heads.info_nce(local, features, -10)
+
+    def generator_loss(self, fake, y):
+        on_fake, local, features = self.d(fake)
+        return -on_fake.mean() + 0.2 * heads.info_nce(local, features, -10)
+
+
+# --- Ganzo ---
+
+
+def ganzo_conv_generator():
+    up = lambda i, o: nn.ConvTranspose2d(i, o, 4, 2, 1)
+    convs = [nn.ConvTranspose2d(128, 64, 4), up(64, 32), up(32, 16), up(16, 8), up(8, 3)]
+    network = cyclegan.GanzoConv(convs, F.relu, torch.tanh)
+    network.register_forward_pre_hook(lambda _, z: (z[0][:, :, None, None],))
+    return network
+
+
+def ganzo_conv_discriminator():
+    down = lambda i, o: nn.Conv2d(i, o, 4, 2, 1)
+    convs = [down(3, 8), down(8, 16), down(16, 32), down(32, 64), nn.Conv2d(64, 1, 4)]
+    return cyclegan.GanzoConv(convs, lambda x: F.leaky_relu(x, 0.2), torch.flatten)
+
+
+class GanzoGenerator(cyclegan.GanzoGood):
+    def __init__(self, w=64):
+        super().__init__(w, 128)
+        self.fc = nn.Linear(128, 8 * w * 16)
+
+    def forward(self, z):
+        x = self.fc(z).reshape(len(z), -1, 4, 4)
+        for block in (self.rb1, self.rb2, self.rb3, self.rb4):
+            x = block(x)
+        return torch.tanh(self.conv(F.relu(self.batch_norm(x))))
+
+
+def ganzo_critic(w=64):
+    critic = cyclegan.GanzoGoodCritic(w)  # for 16 x 16
+    for i, (a, b) in enumerate(((1, 2), (2, 4), (4, 8), (8, 8))):
+        setattr(critic, f"rb{i + 1}", cyclegan.GanzoDown(a * w, b * w, 64 >> i))
+    critic.fc = nn.Linear(8 * w * 16, 1)
+    return critic
+
+
+# --- mimicry ---
+
+
+def mimicry_generator(widths):
+    generator = biggan.MimicryGenerator(widths, 4)
+    generator.l1 = nn.Linear(128, widths[0] * 16)
+    return generator
+
+
+class SsganDiscriminator(biggan.MimicryDiscriminator):
+    def __init__(self):
+        super().__init__([3] + [128] * 4, 2)
+        self.l_y = spectral_norm(nn.Linear(128, 4))
+
+    def forward(self, x):
+        h = self.features(x)
+        return self.l5(h).flatten(), self.l_y(h)
+
+
+class InfomaxDiscriminator(nn.Module):
+    def __init__(self, c=128, projection=1024):
+        super().__init__()
+        blocks = [biggan.Down(biggan.MIMICRY, i, o, c, spectral_norm, n == 0, n < 2, True)
+                  for n, (i, o) in enumerate([(3, c)] + [(c, c)] * 3)]
+        self.local_feat_blocks, self.global_feat_blocks = nn.Sequential(*blocks[:-1]), nn.Sequential(blocks[-1])
+        self.linear = spectral_norm(nn.Linear(c, 1))
+        for name, o in [("a", c), ("b", projection), ("sc", projection)]:
+            setattr(self, "local_nrkhs_" + name, spectral_norm(nn.Conv2d(c, o, 1)))
+            setattr(self, "global_nrkhs_" + name, spectral_norm(nn.Linear(c, o)))
+
+    def forward(self, x):
+        local = self.local_feat_blocks(x)
+        h = F.relu(self.global_feat_blocks(local)).sum([2, 3])
+        local = F.relu(local)  # what the next block's ReLU in place has made of it
+        of_places = self.local_nrkhs_b(F.relu(self.local_nrkhs_a(local))) + self.local_nrkhs_sc(local)
+        of_pictures = self.global_nrkhs_b(F.relu(self.global_nrkhs_a(h))) + self.global_nrkhs_sc(h)
+        return self.linear(h).flatten(), of_places, of_pictures
+
+
+# --- PyTorch-StudioGAN, whose networks the tests have for 3 classes ---
+
+
+def studiogan_generator():
+    generator = deep.studio_generator([384] * 4, 1, part=20, shared=128)
+    generator.shared = nn.Embedding(10, 128)
+    return generator
+
+
+def studiogan_discriminator():
+    discriminator = deep.studio_discriminator([3] + [192] * 4, 2, 0)
+    discriminator.embedding = deep.sn(nn.Embedding(10, 192))
+    return discriminator
+
+
+class ReacganDiscriminator(nn.Module):
+    def __init__(self):
+        super().__init__()
+        plain = studiogan_discriminator()
+        self.blocks, self.linear1 = plain.blocks, plain.linear1
+        self.linear2, self.embedding = deep.sn(nn.Linear(192, 512)), deep.sn(nn.Embedding(10, 512))
+
+    def forward(self, x, y):
+        for layer in (layer for inner in self.blocks for layer in inner):
+            x = layer(x)
+        h = F.relu(x).sum([2, 3])
+        return self.linear1(h).flatten(), F.normalize(self.linear2(h)), F.normalize(self.embedding(y))
+
+
+def deep_generator():
+    generator = deep.deep_generator("studio", [512] * 4, 1, latent=128, shared=128)
+    generator.shared = nn.Embedding(10, 128)
+    return generator
+
+
+def deep_discriminator():
+    discriminator = deep.deep_discriminator("studio", [512] * 4, 2, 0)
+    discriminator.embedding = deep.sn(nn.Embedding(10, 512))
+    return discriminator
