@@ -138,6 +138,14 @@ CatalogueEntry chosen_model(const TrainOptions& o) {
   }
 }
 
+// The sizes of one model mean nothing to another.
+void forget_model(TrainOptions& options, const Layer& layer) {
+  const auto model = layer.values.find("model");
+  if (model == layer.values.end() || *model == options.model) return;
+  options.latent = options.width = options.stages = 0;
+  options.model_options.clear();
+}
+
 // Steps and epochs say the same thing in two ways: whichever a layer gives replaces what was below.
 void choose_duration(TrainOptions& options, const Layer& layer) {
   const auto given = [&](const char* name) { return layer.values.contains(name) && layer.values[name] != 0; };
@@ -242,6 +250,7 @@ Layer read_json_layer(const std::string& file) {
 }
 
 void apply(TrainOptions& options, const Layer& layer) {
+  forget_model(options, layer);
   std::size_t used = 0;
   describe(options, [&](const OptionInfo& info, auto& value) {
     const auto found = layer.values.find(info.name);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "duel/gan/media/idx.h"
 
 namespace duel::app {
@@ -45,6 +47,12 @@ Session::Session(const TrainOptions& given, Dataset data)
     : options(with_sizes(given, data)),
       streams(given.seed),
       batches(std::move(data), given.batch_size, streams.split().seed()),
-      game(seeded(game_options(options), streams.split().seed())) {}
+      game(seeded(game_options(options), streams.split().seed())) {
+  try {
+    game.check_fits(batches.dataset());
+  } catch (const Error& e) {
+    throw UsageError(fmt::format("{}; choose another --model, or make pictures larger with --pad", e.what()));
+  }
+}
 
 }  // namespace duel::app

@@ -14,6 +14,7 @@ struct Command {
 
 Command train_command(CLI::App& program);
 Command sample_command(CLI::App& program);
+Command translate_command(CLI::App& program);
 Command info_command(CLI::App& program);
 Command convert_command(CLI::App& program);
 Command config_command(CLI::App& program);

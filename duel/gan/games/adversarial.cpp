@@ -158,6 +158,8 @@ AdversarialGame::AdversarialGame(const Options& o)
       discriminator_optimizer_(networks_.discriminator, discriminator_adam(o)),
       ema_(networks_.generator, o.ema_decay, o.ema_start, o.ema_buffers) {
   if (o.regularisers.r2_gamma > 0) lazy_["r2"] = 0;
+  check(latents().shape.dim() == 1, "AdversarialGame",
+        "this generator makes pictures of pictures, and the game has noise for it");
   const std::int64_t told = latents().classes, asked = pictures().classes;
   check(told == 0 || asked == 0 || told == asked, "AdversarialGame", "the generator knows ", told,
         " classes, the discriminator ", asked);

@@ -88,6 +88,9 @@ class AdversarialGame {
   /// `last` is the round of the last discriminator update.
   AdversarialRound generator_round(const AdversarialRound& last);
 
+  /// Throws if its pictures or classes are not those of the networks.
+  void check_fits(const Dataset& data) const;
+
   /// Pictures [N, C, H, W] from the averaged generator, in evaluation mode. Labels are left out without classes.
   Tensor sample(const Tensor& z, const Tensor& labels);
 
@@ -111,7 +114,6 @@ class AdversarialGame {
   void update_generator(const AdversarialRound& round, Losses& losses);
   Rng draws() const;
   void report(const LossTerms& terms, Losses& losses);
-  void check_fits(const Dataset& data) const;
 
   Options options_;
   Rng rng_;
