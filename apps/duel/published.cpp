@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/duel/options.h"
+#include "duel/autograd/detect_anomaly.h"
 #include "duel/gan/foreign_weights.h"
 #include "duel/nn/weights.h"
 
@@ -32,14 +33,16 @@ CatalogueEntry chosen_entry(const PublishedLine& line) {
 
 StateDict network_in(const std::filesystem::path& file, const std::string& part) {
   std::map<std::string, StateDict> parts = recognise_weights(read_weights(file)).parts;
-  if (part.empty() && parts.size() == 1) return std::move(parts.begin()->second);
+  if (parts.size() == 1 && (part.empty() || parts.begin()->first.empty())) return std::move(parts.begin()->second);
   for (const std::string& wanted :
        part.empty() ? std::vector<std::string>{"generator_ema", "generator"} : std::vector<std::string>{part})
     if (const auto found = parts.find(wanted); found != parts.end()) return std::move(found->second);
-  if (!part.empty()) return read_weights(file, part);
   std::vector<std::string> names;
   for (const auto& [name, state] : parts) names.push_back(name);
-  throw UsageError(fmt::format("{} holds {}: choose one with --part", file.string(), fmt::join(names, ", ")));
+  if (part.empty())
+    throw UsageError(fmt::format("{} holds {}: choose one with --part", file.string(), fmt::join(names, ", ")));
+  if (parts.size() == 1) return read_weights(file, part);
+  throw UsageError(fmt::format("{} has no part {}, only {}", file.string(), part, fmt::join(names, ", ")));
 }
 
 Network load_published(const PublishedLine& line, const std::filesystem::path& file) {
@@ -47,8 +50,9 @@ Network load_published(const PublishedLine& line, const std::filesystem::path& f
   const bool judges = line.part.find("discriminator") != std::string::npos;
   Rng rng(0);
   Network network = (judges ? entry.network("discriminator") : entry.networks.front().second).make(rng);
-  load_weights(network, network_in(file, line.part),
-               {.colours = line.bgr ? ColourOrder::bgr : ColourOrder::rgb, .what = file.string()});
+  const StateDict given = network_in(file, line.part);
+  for (const auto& [name, tensor] : given) check(all_finite(tensor), "weights", file, " has NaN or infinity in ", name);
+  load_weights(network, given, {.colours = line.bgr ? ColourOrder::bgr : ColourOrder::rgb, .what = file.string()});
   return network;
 }
 

@@ -15,6 +15,8 @@ struct PublishedLine {
   std::string model, part;
   std::vector<std::string> set;
   bool bgr = false;
+
+  bool given() const { return bgr || !model.empty() || !part.empty() || !set.empty(); }
 };
 
 void add_options(CLI::App& app, PublishedLine& line);
@@ -23,11 +25,12 @@ void add_options(CLI::App& app, PublishedLine& line);
 CatalogueEntry chosen_entry(const PublishedLine& line);
 
 /// The tensors of one network in a file of weights of any system: those of `part`, or, if it is empty, of
-/// "generator_ema", "generator", or the only one. Throws, listing what there is, if that is not there.
+/// "generator_ema", "generator", or the only one, whatever it is called. Throws, listing what there is, if that is not
+/// there.
 StateDict network_in(const std::filesystem::path& file, const std::string& part);
 
 /// The network that `line` names with the weights in `file`; it is the discriminator if that is the part, else the
-/// entry's first. Throws, with the table of what differs, if they don't fit.
+/// entry's first. Throws, with the table of what differs, if they don't fit, and for NaN and infinity.
 Network load_published(const PublishedLine& line, const std::filesystem::path& file);
 
 }  // namespace duel::app

@@ -53,6 +53,8 @@ std::string without_last_newline(std::string text) {
 
 }  // namespace
 
+bool all_finite(const Tensor& tensor) { return !count_anomalies(tensor).any(); }
+
 void DetectAnomaly::on_operation(const Operation& o) {
   if (!count_anomalies(o.value).any()) {
     if (const auto& node = o.value.node()) node->set_call_stack(call_stack());

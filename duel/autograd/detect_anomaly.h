@@ -5,6 +5,9 @@
 
 namespace duel {
 
+/// Whether no element is NaN or infinite, as none of an integer type can be.
+bool all_finite(const Tensor& tensor);
+
 /// While it lives, the first operation on this thread to give a NaN or an infinity, be it recorded or computed on
 /// constants, inside a gradient or not, and the first gradient function to give one, throws Error. The message says
 ///  - the operation's name, the output's shape, and how many elements are NaN or infinite, of it and of each input (an

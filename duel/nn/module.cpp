@@ -15,16 +15,23 @@ std::vector<std::string> names_of(const StateDict& state) {
 }  // namespace
 
 void check_state(const StateDict& own, const StateDict& given, const char* what) {
+  constexpr int kMostLines = 24;
   std::string table;
+  int lines = 0;
+  const auto add = [&](const auto&... words) {
+    if (++lines <= kMostLines) table += cat(words...);
+  };
   for (const auto& [name, tensor] : own) {
     const auto found = given.find(name);
     if (found == given.end())
-      table += cat("\n  missing     ", name, " ", tensor, nearest(name, names_of(given)));
+      add("\n  missing     ", name, " ", tensor, lines < kMostLines ? nearest(name, names_of(given)) : "");
     else if (found->second.shape() != tensor.shape() || found->second.dtype() != tensor.dtype())
-      table += cat("\n  different   ", name, " is ", found->second, ", needs ", tensor);
+      add("\n  different   ", name, " is ", found->second, ", needs ", tensor);
   }
   for (const auto& [name, tensor] : given)
-    if (!own.contains(name)) table += cat("\n  unexpected  ", name, " ", tensor, nearest(name, names_of(own)));
+    if (!own.contains(name))
+      add("\n  unexpected  ", name, " ", tensor, lines < kMostLines ? nearest(name, names_of(own)) : "");
+  if (lines > kMostLines) table += cat("\n  and ", lines - kMostLines, " more");
   check(table.empty(), "load_state_dict", what, " does not fit this module; nothing was loaded:", table);
 }
 

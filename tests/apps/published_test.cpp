@@ -1,6 +1,8 @@
 // Networks of the catalogue in the program: cards, training, and weights from other systems to draw and translate with.
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "duel/autograd/ops.h"
 #include "duel/gan/media/png.h"
 #include "duel/gan/models/catalogue.h"
@@ -78,6 +80,27 @@ TEST_CASE("every kind of network trains, stops and goes on, with its losses by n
   CHECK_FALSE(fs::exists(world.run_folder("none")));
 }
 
+TEST_CASE("what can't be trained is refused before a run that is there is removed") {
+  World world;
+  REQUIRE(run(world.train("kept", 1)).code == 0);
+  const std::string before = file_content(world.latest("kept"));
+  for (const Words& words : {Words{"--loss", "hinge", "--label-smoothing", "0.1"}, Words{"--model", "mimicry-SNGAN-32"},
+                             Words{"--model", "CycleGAN-resnet_9blocks"}, Words{"--augment", "colour"}}) {
+    const Result r = run(world.train("kept", 1) + Words{"--delete"} + words);
+    CHECK(r.code != 0);
+    CHECK_MESSAGE(is_one_error(r.err), r.err);
+    CHECK(file_content(world.latest("kept")) == before);
+  }
+}
+
+TEST_CASE("a step of networks with spectral norms can be looked at") {
+  World world;
+  REQUIRE(run(world.train("sn", 1) + Words{"--model", "mimicry-SNGAN-32", "--pad", "12", "--loss", "hinge"}).code == 0);
+  const Result r = run({"inspect", "--run", world.run_folder("sn").string(), "--data", world.data.string()});
+  CHECK_MESSAGE(r.code == 0, r.err);
+  CHECK(contains(r.out, "not checked by finite differences"));
+}
+
 TEST_CASE("samples of another system's weights are what its network makes") {
   TempFolder folder;
   duel::Rng rng(3);
@@ -92,6 +115,13 @@ TEST_CASE("samples of another system's weights are what its network makes") {
   CHECK(same_bits(duel::read_png(folder / "out" / "00001-class-2.png"), wanted.select(0, 1)));
 
   CHECK(run({"sample", "--weights", (folder / "g.pth").string()}).code == 2);
+  CHECK(contains(run(words + Words{"--part", "discriminator"}).err, "draws nothing"));
+  duel::Tensor(parameters(network)[0].value()).slice(0, 0, 1).fill_(std::nan(""));
+  save(network, folder / "nan.pth");
+  const Result nan = run(Words{"sample", "--weights", (folder / "nan.pth").string(), "--model", "mimicry-cGAN-PD-32"} +
+                         settings(kSmall));
+  CHECK(nan.code == 1);
+  CHECK_MESSAGE(contains(nan.err, "NaN"), nan.err);
   const Result other = run({"sample", "--weights", (folder / "g.pth").string(), "--model", "mimicry-SNGAN-32", "--out",
                             (folder / "other").string()});
   CHECK(other.code == 1);
@@ -131,6 +161,12 @@ TEST_CASE("weights become those that the original loads, and a wrong network's a
   const duel::StateDict wanted = duel::state_dict(network), got = duel::read_weights(out);
   REQUIRE(got.size() == wanted.size());
   for (const auto& [name, tensor] : wanted) CHECK(same_bits(tensor, got.at(name)));
+  // A file of a discriminator alone.
+  duel::Network judge = entry_of("CycleGAN-resnet_6blocks", kTranslator).network("discriminator").make(rng);
+  save(judge, folder / "d.pth");
+  const std::string d = (folder / "d.pth").string(), d_out = (folder / "d_out.pth").string();
+  CHECK(run(words + Words{"--part", "discriminator", d, d_out}).code == 0);
+  CHECK(duel::read_weights(d_out).size() == duel::state_dict(judge).size());
   const std::string before = file_content(out);
   const Result wrong = run({"convert", "--model", "CycleGAN-resnet_6blocks", old, out});
   CHECK(wrong.code == 1);

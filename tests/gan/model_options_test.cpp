@@ -67,14 +67,12 @@ std::vector<std::string_view> enumerators(std::index_sequence<i...>) {
 }
 
 // Other values than the given one: what an option is changed to.
-std::vector<std::int64_t> others(std::int64_t value) {
-  return {value + 1, -7, std::numeric_limits<std::int64_t>::min()};
-}
+std::vector<std::int64_t> others(std::int64_t value) { return {value + 1, 0, 1000}; }
 std::vector<double> others(double value) {
   return {value + 0.1, 1.0 / 3, -5e-324, std::numeric_limits<double>::max(), 100000};
 }
 std::vector<std::string> others(const std::string& value) { return {value + "_16", "", "a = b, c"}; }
-std::vector<std::vector<std::int64_t>> others(const std::vector<std::int64_t>&) { return {{}, {5}, {1, -2, 30000}}; }
+std::vector<std::vector<std::int64_t>> others(const std::vector<std::int64_t>&) { return {{}, {5}, {1, 0, 1000}}; }
 std::vector<Size2> others(Size2 value) { return {{value.w + 1, value.h + 2}, {48, 80}}; }
 std::vector<std::optional<PixelRange>> others(std::optional<PixelRange>) {
   return {PixelRange{-0.1, 1.5}, PixelRange{0, 1}};

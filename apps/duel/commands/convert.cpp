@@ -25,6 +25,8 @@ StateDict tensors_of(const ConvertLine& line) {
   const bool run = fs::is_directory(line.in);
   const fs::path file = run ? RunDirectory(line.in).latest_checkpoint() : fs::path(line.in);
   PublishedLine published = line.published;
+  if (run && !published.model.empty())
+    throw UsageError("--model is for weights of other systems; those of a run have its network's names already");
   if (run && published.part.empty()) published.part = "generator_ema";
   if (!published.model.empty()) {
     Network network = load_published(published, file);

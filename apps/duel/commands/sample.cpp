@@ -52,6 +52,8 @@ Source from_checkpoint(const fs::path& file) {
 
 Source from_weights(const SampleLine& line) {
   if (line.published.model.empty()) throw UsageError("--weights needs --model NAME, the network that they are for");
+  if (line.published.part.find("discriminator") != std::string::npos)
+    throw UsageError("a discriminator draws nothing: --part generator, or leave it out");
   Network generator = load_published(line.published, line.weights);
   const NetworkInput input = generator.input();
   if (input.shape.dim() != 1)
@@ -134,6 +136,8 @@ void write_pictures(const fs::path& folder, const Tensor& pictures, const Tensor
 int sample(const SampleLine& line) {
   if (line.run.empty() + line.checkpoint.empty() + line.weights.empty() != 2)
     throw UsageError("from what? Give one of --run, --checkpoint and --weights");
+  if (line.weights.empty() && line.published.given())
+    throw UsageError("--model, --set, --part and --bgr are about --weights; a run has its own networks");
   if (line.count < 1 || line.count > kMostSamples)
     throw UsageError(fmt::format("--num-samples must be from 1 to {}, not {}", kMostSamples, line.count));
   Source source = source_of(line);

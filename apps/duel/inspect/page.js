@@ -338,6 +338,11 @@ function drawParameters() {
 
 function drawCheck() {
   const c = current.gradient_check;
+  if (!c.orders.length) {
+    $('check-note').textContent = 'Not checked: the vectors of spectral norms move with every look at the loss.';
+    $('check').replaceChildren();
+    return;
+  }
   $('check-note').textContent = `Finite differences of the loss of ${c.pictures} pictures along a random direction through all ` +
     `parameters, in ${c.dtype}, against grad(): the relative error for several steps. Order 1 is the gradient, order 2 the ` +
     'gradient of a random contraction of it. Large steps cross the kinks of the units, small ones lose digits; a wrong gradient would agree at none.';

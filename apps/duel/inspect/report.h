@@ -39,8 +39,8 @@ struct LossReport {
   double forward_ms = 0, backward_ms = 0;  ///< of the whole, observed by nobody
   std::vector<NodeReport> nodes;           ///< by rising id
   std::vector<ParameterReport> parameters;
-  std::string text, dot;  ///< the graph, see print_graph
-  std::vector<CheckedOrder> checks;
+  std::string text, dot;             ///< the graph, see print_graph
+  std::vector<CheckedOrder> checks;  // none for networks with spectral norms, whose vectors move with every look
   std::int64_t checked_pictures = 0;
 };
 

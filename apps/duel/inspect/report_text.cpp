@@ -80,6 +80,8 @@ void add_loss(std::string& text, const LossReport& l) {
   fmt::format_to(out, "\n{}: loss {:.6g}; {} nodes, {} of them recorded by gradients; {:.1f} MB of values\n", l.network,
                  l.loss, l.nodes.size(), recorded, static_cast<double>(bytes) / 1e6);
   fmt::format_to(out, "  forward {:.2f} ms, backward {:.2f} ms\n", l.forward_ms, l.backward_ms);
+  if (l.checks.empty())
+    text += "  not checked by finite differences: the vectors of spectral norms move with every look\n";
   for (const CheckedOrder& c : l.checks)
     fmt::format_to(out, "  order {}: relative error {:.1e} against finite differences (float64, step {:.0e}, {})\n",
                    c.order, c.best().error, c.best().step, fmt::format("{} pictures", l.checked_pictures));

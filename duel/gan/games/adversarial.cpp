@@ -39,6 +39,10 @@ void check_options(const AdversarialGameOptions& o) {
   static_cast<void>(adversarial_loss(o.loss));  // throws if there is none of that name
   validate(o.regularisers);
   const RegulariserOptions& r = o.regularisers;
+  check(r.targets == TargetOptions{} || adversarial_loss(o.loss).discriminator_of_targets, "AdversarialGame",
+        "the loss '", o.loss, "' does not compare scores with labels: leave out soft, smoothed and noisy ones");
+  check(r.top_k == 1 || o.discriminator.get("conditioning").value_or("") != "multi_hinge", "AdversarialGame",
+        "top_k chooses pictures by their one score, and this discriminator gives one for each class: leave it out");
   check(o.d_steps >= 1, "AdversarialGame", "d_steps must be 1 or more, got ", o.d_steps);
   const bool spectral = o.discriminator.get("spectral").value_or("none") != "none";
   check(

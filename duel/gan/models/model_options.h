@@ -62,6 +62,13 @@ void describe_init(TranslationInit& o, F&& f) {
 
 [[noreturn]] void fail_wrong_value(std::string_view name, const std::string& takes, std::string_view text);
 [[noreturn]] void fail_unknown_option(std::string_view name, const std::vector<std::string>& known);
+/// Throws for sizes that no network can have: what is counted in layers, blocks or iterations goes from 0 to 1000, what
+/// in channels, pixels or classes to 65536. Other types have no range.
+void check_range(std::string_view name, std::int64_t value);
+void check_range(std::string_view name, Size2 value);
+void check_range(std::string_view name, const std::vector<std::int64_t>& value);
+template <class T>
+void check_range(std::string_view, const T&) {}
 
 }  // namespace detail
 
@@ -380,7 +387,7 @@ std::vector<std::pair<std::string, std::string>> option_texts(Options options) {
 
 /// Gives the option `name` the value that `text` says. Throws, leaving `options` as they were, for a text that is no
 /// value of its type, saying what it takes, and for an unknown name, with the nearest one and all that there are.
-/// Whether a network can be made with the value is checked when it is made.
+/// So do numbers beyond all reason; whether a network can be made with the value is checked when it is made.
 template <class Options>
 void set_option(Options& options, std::string_view name, std::string_view text) {
   std::vector<std::string> known;
@@ -389,7 +396,10 @@ void set_option(Options& options, std::string_view name, std::string_view text) 
     known.emplace_back(option);
     if (option != name) return;
     found = true;
-    if (!set_from_text(value, text)) detail::fail_wrong_value(name, takes(value), text);
+    auto given = value;
+    if (!set_from_text(given, text)) detail::fail_wrong_value(name, takes(value), text);
+    detail::check_range(name, given);
+    value = given;
   });
   if (!found) detail::fail_unknown_option(name, known);
 }
