@@ -31,17 +31,20 @@ CatalogueEntry chosen_entry(const PublishedLine& line) {
   }
 }
 
-StateDict network_in(const std::filesystem::path& file, const std::string& part) {
-  std::map<std::string, StateDict> parts = recognise_weights(read_weights(file)).parts;
-  if (parts.size() == 1 && (part.empty() || parts.begin()->first.empty())) return std::move(parts.begin()->second);
+NamedWeights network_in(const std::filesystem::path& file, const std::string& part) {
+  RecognisedWeights found = recognise_weights(read_weights(file));
+  std::map<std::string, StateDict>& parts = found.parts;
+  const std::string name = found.system.empty() ? file.string() : fmt::format("{} ({})", file.string(), found.system);
+  if (parts.size() == 1 && (part.empty() || parts.begin()->first.empty()))
+    return {name, std::move(parts.begin()->second)};
   for (const std::string& wanted :
        part.empty() ? std::vector<std::string>{"generator_ema", "generator"} : std::vector<std::string>{part})
-    if (const auto found = parts.find(wanted); found != parts.end()) return std::move(found->second);
+    if (const auto at = parts.find(wanted); at != parts.end()) return {name, std::move(at->second)};
   std::vector<std::string> names;
-  for (const auto& [name, state] : parts) names.push_back(name);
+  for (const auto& [own, state] : parts) names.push_back(own);
   if (part.empty())
     throw UsageError(fmt::format("{} holds {}: choose one with --part", file.string(), fmt::join(names, ", ")));
-  if (parts.size() == 1) return read_weights(file, part);
+  if (parts.size() == 1) return {name, read_weights(file, part)};
   throw UsageError(fmt::format("{} has no part {}, only {}", file.string(), part, fmt::join(names, ", ")));
 }
 
@@ -50,9 +53,10 @@ Network load_published(const PublishedLine& line, const std::filesystem::path& f
   const bool judges = line.part.find("discriminator") != std::string::npos;
   Rng rng(0);
   Network network = (judges ? entry.network("discriminator") : entry.networks.front().second).make(rng);
-  const StateDict given = network_in(file, line.part);
-  for (const auto& [name, tensor] : given) check(all_finite(tensor), "weights", file, " has NaN or infinity in ", name);
-  load_weights(network, given, {.colours = line.bgr ? ColourOrder::bgr : ColourOrder::rgb, .what = file.string()});
+  const NamedWeights given = network_in(file, line.part);
+  for (const auto& [name, tensor] : given.tensors)
+    check(all_finite(tensor), "weights", file, " has NaN or infinity in ", name);
+  load_weights(network, given.tensors, {.colours = line.bgr ? ColourOrder::bgr : ColourOrder::rgb, .what = given.name});
   return network;
 }
 

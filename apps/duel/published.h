@@ -24,10 +24,14 @@ void add_options(CLI::App& app, PublishedLine& line);
 /// The entry with the options that are set. Throws UsageError for a name or an option that there is not.
 CatalogueEntry chosen_entry(const PublishedLine& line);
 
+struct NamedWeights {
+  std::string name;  ///< the file, and whose weights they are
+  StateDict tensors;
+};
 /// The tensors of one network in a file of weights of any system: those of `part`, or, if it is empty, of
 /// "generator_ema", "generator", or the only one, whatever it is called. Throws, listing what there is, if that is not
 /// there.
-StateDict network_in(const std::filesystem::path& file, const std::string& part);
+NamedWeights network_in(const std::filesystem::path& file, const std::string& part);
 
 /// The network that `line` names with the weights in `file`; it is the discriminator if that is the part, else the
 /// entry's first. Throws, with the table of what differs, if they don't fit, and for NaN and infinity.

@@ -34,7 +34,7 @@ StateDict tensors_of(const ConvertLine& line) {
   }
   if (published.bgr || !published.set.empty())
     throw UsageError("--bgr and --set are about a network: name it with --model");
-  return published.part.empty() ? read_weights(file) : network_in(file, published.part);
+  return published.part.empty() ? read_weights(file) : network_in(file, published.part).tensors;
 }
 
 int convert(const ConvertLine& line) {

@@ -100,7 +100,7 @@ DiscriminatorLoss discriminator_loss(const AdversarialGameOptions& o, Adversaria
                  : loss.discriminator_towards(d.real, d.fake, draw_targets(draws, d.real, d.fake, r.targets));
   }
   add(d.terms, gradient_terms(judge, pair, penalty));
-  add(d.terms, consistency_terms(judge, pair));
+  add(d.terms, consistency_terms(judge, {real.value(), fake.value(), pair.scores}));
   if (r.latent_discriminator > 0) {
     const Tensor near = generate(perturb_latents(draws, round.z, r.latent_noise).value());
     d.terms.push_back(

@@ -80,13 +80,13 @@ struct Judge {
 ScorePair scores_of_both(Judge& judge, const Variable& real, const Variable& fake);
 
 struct JudgedPair {
-  Tensor real, fake;  ///< pictures, not augmented
+  Tensor real, fake;  ///< pictures
   ScorePair scores;
 };
-/// All terms of the discriminator's loss that need its gradient: gradient_penalty, max_gradient_penalty, dragan, r1,
-/// r2.
+/// All terms of the discriminator's loss that need its gradient, which is taken at pictures that are not augmented:
+/// gradient_penalty, max_gradient_penalty, dragan, r1, r2.
 LossTerms gradient_terms(Judge& judge, const JudgedPair& pair, Penalty penalty);
-/// consistency, balanced_consistency.
+/// consistency, balanced_consistency: of scores of the pictures as the discriminator was shown them.
 LossTerms consistency_terms(Judge& judge, const JudgedPair& pair);
 
 /// class, infomax, rotation: of both judgements, and of the real pictures.
