@@ -142,6 +142,23 @@ struct Player {
   }
 };
 
+/// The networks of an adversarial game with an optimiser each.
+struct Opponents {
+  AdversarialNetworks networks;
+  Adam generator_optimizer, discriminator_optimizer;
+
+  Opponents(Rng& rng, const AdversarialGameOptions& o)
+      : networks{o.generator.make(rng), o.discriminator.make(rng)},
+        generator_optimizer(networks.generator, o.generator_optimizer),
+        discriminator_optimizer(networks.discriminator, o.discriminator_optimizer) {}
+  StateDict state() {
+    StateDict all;
+    add_state(all, "generator.", state_dict(networks.generator));
+    add_state(all, "discriminator.", state_dict(networks.discriminator));
+    return all;
+  }
+};
+
 /// One update; the loss's value.
 inline double minimize(Variable loss, Optimizer& optimizer, const GradOptions& options = {}) {
   const double value = loss.item();

@@ -9,22 +9,6 @@ namespace {
 const AdamOptions kMimicryAdam{.lr = 2e-4, .beta1 = 0, .beta2 = 0.9};
 const AdamOptions kDcganAdam{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};  // StudioGAN's too
 
-struct Opponents {
-  AdversarialNetworks networks;
-  Adam generator_optimizer, discriminator_optimizer;
-
-  Opponents(Rng& rng, const AdversarialGameOptions& o)
-      : networks{o.generator.make(rng), o.discriminator.make(rng)},
-        generator_optimizer(networks.generator, o.generator_optimizer),
-        discriminator_optimizer(networks.discriminator, o.discriminator_optimizer) {}
-  StateDict state() {
-    StateDict all;
-    add_state(all, "generator.", state_dict(networks.generator));
-    add_state(all, "discriminator.", state_dict(networks.discriminator));
-    return all;
-  }
-};
-
 AdversarialGameOptions game(const char* entry, const char* loss, const AdamOptions& adam, std::int64_t d_steps) {
   const CatalogueEntry& model = catalogue_entry(entry);
   return {.generator = model.network("generator"),

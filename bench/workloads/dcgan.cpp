@@ -118,21 +118,10 @@ Step dcgan_fashion(Inputs& inputs, Extent e) {
   const CatalogueEntry model = conditional_dcgan();
   const AdversarialGameOptions o{model.network("generator"), model.network("discriminator")};
   Rng rng(1);
-  struct Demo {
-    AdversarialNetworks networks;
-    Adam generator_optimizer, discriminator_optimizer;
+  struct Demo : Opponents {
     Ema<Network> ema;
     Demo(Rng& r, const AdversarialGameOptions& options)
-        : networks{options.generator.make(r), options.discriminator.make(r)},
-          generator_optimizer(networks.generator, options.generator_optimizer),
-          discriminator_optimizer(networks.discriminator, options.discriminator_optimizer),
-          ema(networks.generator, options.ema_decay) {}
-    StateDict state() {
-      StateDict all;
-      add_state(all, "generator.", state_dict(networks.generator));
-      add_state(all, "discriminator.", state_dict(networks.discriminator));
-      return all;
-    }
+        : Opponents(r, options), ema(networks.generator, options.ema_decay) {}
   };
   const Tensor real = inputs.pictures("real", e, 1);
   const Tensor labels = inputs.labels("labels", e.batch, 10), other_labels = inputs.labels("other_labels", e.batch, 10);
