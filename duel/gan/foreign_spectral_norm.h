@@ -44,9 +44,8 @@ PlainState plain_state(const StateDict& state);
 
 /// The reverse, for the layer of `weight_name`, "X.weight". What the variants do in evaluation is kept:
 ///   torch -> torch, and among ajbrock and mimicry    the same state, the same sigma
-///   ajbrock, mimicry -> torch                         v = W'u / |W'u|, u = W v / |W v|: the sigma that these compute
-///   in
-///                                                     evaluation, by one round of the power method
+///   ajbrock, mimicry -> torch                         v = W'u / |W'u|, u = W v / |W v|: one round of the power
+///                                                     method, as these make in evaluation
 ///   torch -> ajbrock, mimicry                         u as it is: their evaluation does one more round, so that sigma
 ///                                                     differs by as much as the power method has not converged
 ///   any -> none                                       the weight over its sigma, as in evaluation
