@@ -42,6 +42,7 @@
 #include "duel/gan/models/tutorial_gans.h"
 #include "duel/gan/penalties.h"
 #include "duel/gan/pictures.h"
+#include "duel/gan/translation_losses.h"
 #include "duel/nn/ema.h"
 #include "duel/nn/init.h"
 #include "duel/nn/layers.h"

@@ -48,11 +48,8 @@ Step cyclegan_128(Inputs& inputs, Extent e) {
     auto& [to_b, to_a] = p.generator;
     auto& [judge_b, judge_a] = p.discriminator;
     const Variable fake_b = to_b(a), fake_a = to_a(b);
-    const Variable adversarial =
-        kLeastSquaresLoss.generator(judge_b(fake_b)) + kLeastSquaresLoss.generator(judge_a(fake_a));
-    const Variable cycle = l1(to_a(fake_b), a) + l1(to_b(fake_a), b);
-    const Variable identity = l1(to_a(a), a) + l1(to_b(b), b);
-    const double g = minimize(adversarial + 10 * cycle + 5 * identity, p.generator_optimizer);
+    const CyclePictures pictures{a, b, to_a(fake_b), to_b(fake_a), to_b(b), to_a(a), judge_b(fake_b), judge_a(fake_a)};
+    const double g = minimize(cycle_generator_losses(kLeastSquaresLoss, pictures).total(), p.generator_optimizer);
     phases.end("generators");
     const double d = minimize(kLeastSquaresLoss.discriminator(judge_b(b), judge_b(fake_b.detach())) +
                                   kLeastSquaresLoss.discriminator(judge_a(a), judge_a(fake_a.detach())),
@@ -77,7 +74,7 @@ Step pix2pix(Inputs& inputs, Extent e) {
     const double d = minimize(0.5 * kVanillaLoss.discriminator(on_real, on_fake), p.discriminator_optimizer);
     phases.end("discriminator");
     const Variable judged = p.discriminator(concat({a, fake}, 1));
-    const double g = minimize(kVanillaLoss.generator(judged) + 100 * l1(fake, b), p.generator_optimizer);
+    const double g = minimize(pix2pix_generator_loss(kVanillaLoss, judged, fake, b).total(), p.generator_optimizer);
     phases.end("generator");
     return {d, g};
   });
@@ -92,7 +89,8 @@ Step ganzo_pix2pix(Inputs& inputs, Extent e) {
   return step_of(players, [=](auto& p, Phases& phases) -> Losses {
     const Variable fake = p.generator(a);
     const Variable judged = p.discriminator(concat({a, fake}, 1));
-    const double g = minimize(kGanLoss.generator(judged) + l1(fake, b), p.generator_optimizer, {.allow_unused = true});
+    const double g = minimize(pix2pix_generator_loss(kGanLoss, judged, fake, b, 1).total(), p.generator_optimizer,
+                              {.allow_unused = true});
     phases.end("generator");
     const Variable on_real = p.discriminator(concat({a, b}, 1));
     const Variable on_fake = p.discriminator(concat({a, fake.detach()}, 1));

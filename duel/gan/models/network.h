@@ -2,7 +2,6 @@
 // Blueprint: one that is yet to be made, whose options can be read and set as text.
 #pragma once
 
-#include <concepts>
 #include <memory>
 #include <optional>
 #include <string>
