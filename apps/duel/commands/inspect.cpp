@@ -99,11 +99,6 @@ NamedParameters prefixed(const std::string& prefix, NamedParameters parameters) 
   return parameters;
 }
 
-bool has_spectral_norms(const AdversarialGame::Options& o) {
-  const auto in = [](const Blueprint& network) { return network.get("spectral").value_or("none") != "none"; };
-  return in(o.generator) || in(o.discriminator);
-}
-
 // Both losses at the same weights: nothing is updated in between.
 Report inspect_step(Session& session) {
   AdversarialGame& game = session.game;
@@ -121,7 +116,7 @@ Report inspect_step(Session& session) {
   report.losses.push_back(inspect_loss("discriminator", d_loss, d_parameters));
   report.losses.push_back(
       inspect_loss("generator", g_loss, named_parameters(game.generator()), prefixed("discriminator.", d_parameters)));
-  if (!has_spectral_norms(game.options())) {
+  if (!has_spectral_norm(game.options().generator) && !has_spectral_norm(game.options().discriminator)) {
     report.losses[0].checks = check_discriminator_loss(game, first_pictures(d, kCheckedPictures));
     report.losses[1].checks = check_generator_loss(game, first_pictures(g, kCheckedPictures));
   }

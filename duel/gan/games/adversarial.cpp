@@ -44,10 +44,9 @@ void check_options(const AdversarialGameOptions& o) {
   check(r.top_k == 1 || o.discriminator.get("conditioning").value_or("") != "multi_hinge", "AdversarialGame",
         "top_k chooses pictures by their one score, and this discriminator gives one for each class: leave it out");
   check(o.d_steps >= 1, "AdversarialGame", "d_steps must be 1 or more, got ", o.d_steps);
-  const bool spectral = o.discriminator.get("spectral").value_or("none") != "none";
   check(
-      o.loss != "wgan" || spectral || r.clip > 0 || r.r1_gamma > 0 || r.gradient_penalty > 0 ||
-          r.max_gradient_penalty > 0 || r.dragan > 0,
+      o.loss != "wgan" || has_spectral_norm(o.discriminator) || r.clip > 0 || r.r1_gamma > 0 ||
+          r.gradient_penalty > 0 || r.max_gradient_penalty > 0 || r.dragan > 0,
       "AdversarialGame",
       "the loss 'wgan' has no bound by itself: limit the discriminator's weights with clip (0.01 in the paper), or its "
       "gradient with gradient_penalty (10) or r1_gamma");

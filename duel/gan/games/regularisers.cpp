@@ -52,6 +52,8 @@ bool has_heads(const Blueprint& discriminator) {
   return class_loss_of(discriminator) || discriminator.get("self_supervision").value_or("none") != "none";
 }
 
+bool has_spectral_norm(const Blueprint& network) { return network.get("spectral").value_or("none") != "none"; }
+
 Variable Judge::augmented(const Variable& pictures) {
   if (options.augment.empty()) return pictures;
   return draw_diff_augment(draws, options.augment, pictures.shape())(pictures);

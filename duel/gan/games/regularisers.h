@@ -57,6 +57,9 @@ const ClassLoss* class_loss_of(const Blueprint& discriminator);
 /// Whether it has heads whose losses are to be added: of classes, of self-supervision.
 bool has_heads(const Blueprint& discriminator);
 
+/// Whether its weights are spectrally normalised.
+bool has_spectral_norm(const Blueprint& network);
+
 /// A game's discriminator, asked about pictures of some labels.
 struct Judge {
   Network& network;
