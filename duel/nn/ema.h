@@ -1,6 +1,10 @@
 // Ema: an exponential moving average of a model's parameters (Polyak averaging), the one to sample from.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
 #include "duel/nn/module.h"
 #include "duel/tensor/backend.h"
 
@@ -11,15 +15,30 @@ namespace duel {
 /// copied.
 enum class EmaBuffers : std::uint8_t { copy, average };
 
+/// The decay with which an average forgets half in `half_life` images, at updates of `batch` images each:
+/// 0.5^(batch / half_life). With a ramp, the half-life is at most `rampup` times the images seen so far, so that the
+/// average follows closely in the beginning (StyleGAN2: Karras et al. 2020, 0.05; R3GAN). Throws for negative numbers,
+/// and a batch below 1.
+inline double ema_decay(double half_life, std::int64_t batch, std::int64_t images_seen = 0,
+                        std::optional<double> rampup = {}) {
+  check(half_life >= 0 && batch >= 1 && images_seen >= 0 && (!rampup || *rampup >= 0), "ema_decay",
+        "needs numbers that are not negative, and a batch of 1 or more, got half-life ", half_life, ", batch ", batch,
+        ", images seen ", images_seen, ", ramp ", rampup.value_or(0));
+  if (rampup) half_life = std::min(half_life, static_cast<double>(images_seen) * *rampup);
+  return half_life == 0 ? 0 : std::exp2(-static_cast<double>(batch) / half_life);
+}
+
 /// Holds a model of its own. Parameters follow `decay * average + (1 - decay) * source`, buffers as `buffers` says.
 /// Until `start` updates have passed it just copies (BigGAN's ema_start).
 template <class Model>
 class Ema {
  public:
   Ema(Model& source, double decay, std::int64_t start = 0, EmaBuffers buffers = EmaBuffers::copy)
-      : model(clone(source)), decay_(decay), start_(start), buffers_(buffers) {
-    check(decay >= 0 && decay <= 1, "Ema", "the decay must lie in [0, 1], got ", decay);
-  }
+      : model(clone(source)), decay_(checked(decay)), start_(start), buffers_(buffers) {}
+
+  double decay() const { return decay_; }
+  /// For decays that change with the step, as `ema_decay`; not part of any state.
+  void set_decay(double decay) { decay_ = checked(decay); }
 
   /// `step` counts from 0.
   void update(Model& source, std::int64_t step) {
@@ -50,6 +69,11 @@ class Ema {
     void on_parameter(const std::string&, Variable& p) override { parameters.push_back(p.value()); }
     void on_buffer(const std::string&, Tensor& b) override { buffers.push_back(b); }
   };
+
+  static double checked(double decay) {
+    check(decay >= 0 && decay <= 1, "Ema", "the decay must lie in [0, 1], got ", decay);
+    return decay;
+  }
 
   void lerp(const Tensor& average, const Tensor& now) const {
     backend(now.device()).binary(BinaryOp::lerp, average, now, average, {1 - decay_});

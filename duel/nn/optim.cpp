@@ -1,8 +1,11 @@
 #include "duel/nn/optim.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "duel/autograd/pointwise.h"
+#include "duel/autograd/reduce.h"
+#include "duel/tensor/nearest.h"
 
 namespace duel {
 namespace {
@@ -20,6 +23,50 @@ double checked_rate(double lr) {
   return lr;
 }
 
+double checked_beta(const char* optimizer, const char* name, double beta) {
+  check(beta >= 0 && beta < 1, optimizer, name, " must lie in [0, 1), got ", beta);
+  return beta;
+}
+
+// * matches any characters, ? any one.
+bool glob_matches(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0, t = 0, star = std::string_view::npos, taken = 0;  // the last *, and where in text it ends
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      taken = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p, ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++taken;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+// The name, and what lies before each of its dots.
+std::vector<std::string> leading_parts(const std::string& name) {
+  std::vector<std::string> parts{name};
+  for (std::size_t dot = name.find('.'); dot != std::string::npos; dot = name.find('.', dot + 1))
+    parts.push_back(name.substr(0, dot));
+  return parts;
+}
+
+// The gradients of the trainable parameters, put in their places among all.
+template <class Loss>
+Variables trainable_gradients(Loss&& loss, const Optimizer& optimizer, const GradOptions& options) {
+  const Variables wanted = optimizer.trainable();
+  Variables all(optimizer.parameters().size());
+  if (wanted.empty()) return all;
+  Variables found = grad(std::forward<Loss>(loss), wanted, options);
+  for (std::size_t i = 0, next = 0; i < all.size(); ++i)
+    if (!optimizer.is_frozen(i)) all[i] = std::move(found[next++]);
+  return all;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Flat flat, double lr) : flat_(flat.buffer), lr_(checked_rate(lr)) {
@@ -27,9 +74,38 @@ Optimizer::Optimizer(Flat flat, double lr) : flat_(flat.buffer), lr_(checked_rat
     names_.push_back(std::move(name));
     parameters_.push_back(std::move(p));
   }
+  lr_scales_.assign(names_.size(), 1);
 }
 
 void Optimizer::set_lr(double lr) { lr_ = checked_rate(lr); }
+
+void Optimizer::set_lr_scale(std::string_view pattern, double scale) {
+  check(std::isfinite(scale) && scale >= 0, "Optimizer::set_lr_scale",
+        "the factor must be finite and not negative, got ", scale);
+  std::vector<std::size_t> matched;
+  std::vector<std::string> known;
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const std::vector<std::string> parts = leading_parts(names_[i]);
+    if (std::any_of(parts.begin(), parts.end(), [&](const std::string& p) { return glob_matches(pattern, p); }))
+      matched.push_back(i);
+    known.insert(known.end(), parts.begin(), parts.end());
+  }
+  check(!matched.empty(), "Optimizer::set_lr_scale", "no parameter is called '", pattern,
+        "' or lies in a part of that name", nearest(pattern, known));
+  for (std::size_t i : matched) lr_scales_[i] = scale;
+  if (scale == 0 && !missed_steps_.defined())
+    missed_steps_ = Tensor::zeros({static_cast<std::int64_t>(names_.size())}, {.dtype = DType::int64});
+}
+
+Variables Optimizer::trainable() const {
+  Variables found;
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    if (!is_frozen(i)) found.push_back(parameters_[i]);
+  return found;
+}
+
+void Optimizer::set_beta1(double) { fail("Optimizer::set_beta1", "this optimiser has no momentum"); }
+void Optimizer::set_beta2(double) { fail("Optimizer::set_beta2", "this optimiser averages no squares"); }
 
 Optimizer::State& Optimizer::add_state(const char* name) {
   const Tensor buffer = Tensor::zeros_like(flat_);
@@ -49,22 +125,44 @@ void Optimizer::step(const Variables& grads) {
     check(parameters_[i].node()->lies_in(*flat_.storage()), "Optimizer::step", names_[i],
           " has been moved since this optimiser was made, by another one over a model that shares it, or by set_value; "
           "make one optimiser per model, and last");
-    check(
-        grads[i].defined() && grads[i].shape() == parameters_[i].shape() && grads[i].dtype() == parameters_[i].dtype(),
-        "Optimizer::step", "the gradient of ", names_[i], " is ", grads[i].value(), ", needs ", parameters_[i].value());
+    check(is_frozen(i) || (grads[i].defined() && grads[i].shape() == parameters_[i].shape() &&
+                           grads[i].dtype() == parameters_[i].dtype()),
+          "Optimizer::step", "the gradient of ", names_[i], " is ", grads[i].value(), ", needs ",
+          parameters_[i].value());
   }
-  steps_.fill_(static_cast<double>(steps() + 1));
+  const std::int64_t step = steps() + 1;
+  steps_.fill_(static_cast<double>(step));
+  bool updated = false;
+  std::int64_t* const missed = missed_steps_.defined() ? missed_steps_.mutable_data<std::int64_t>() : nullptr;
   for (std::size_t i = 0; i < grads.size(); ++i) {
+    if (is_frozen(i)) {
+      ++missed[i];
+      continue;
+    }
     const Tensor& param = parameters_[i].value();
-    update(i, param, laid_out_like(param, grads[i].value()));
+    update({.index = i,
+            .param = param,
+            .grad = laid_out_like(param, grads[i].value()),
+            .rate = lr_ * lr_scales_[i],
+            .step = missed ? step - missed[i] : step});
+    updated = true;
   }
-  flat_.storage()->bump_version();
+  if (updated) flat_.storage()->bump_version();
 }
 
 void Optimizer::visit(Visitor& v) {
   v.buffer("step", steps_);
+  v.buffer("missed_steps", missed_steps_);
   for (auto& [state, tensors] : state_)
     for (std::size_t i = 0; i < names_.size(); ++i) v.buffer(state + "." + names_[i], (*tensors)[i]);
+}
+
+Variables gradients(Variable&& loss, const Optimizer& optimizer, const GradOptions& options) {
+  return trainable_gradients(std::move(loss), optimizer, options);
+}
+
+Variables gradients(const Variable& loss, const Optimizer& optimizer, const GradOptions& options) {
+  return trainable_gradients(loss, optimizer, options);
 }
 
 void accumulate(Variables& total, Variables grads) {
@@ -75,24 +173,29 @@ void accumulate(Variables& total, Variables grads) {
   check(total.size() == grads.size(), "accumulate", grads.size(), " gradients to be added to ", total.size());
   for (std::size_t i = 0; i < grads.size(); ++i) {
     const Variable &sum = total[i], &g = grads[i];
-    check(sum.defined() && g.defined() && sum.shape() == g.shape() && sum.dtype() == g.dtype(), "accumulate",
-          "gradient ", i, " is ", g.value(), ", needs ", sum.value());
+    const bool frozen = !sum.defined() && !g.defined();
+    check(frozen || (sum.defined() && g.defined() && sum.shape() == g.shape() && sum.dtype() == g.dtype()),
+          "accumulate", "gradient ", i, " is ", g.value(), ", needs ", sum.value());
   }
   const NoGrad no_grad;
-  for (std::size_t i = 0; i < grads.size(); ++i) total[i] = total[i] + grads[i];
+  for (std::size_t i = 0; i < grads.size(); ++i)
+    if (grads[i].defined()) total[i] = total[i] + grads[i];
 }
 
 AdamOptions Adam::check_options(const AdamOptions& o) {
-  check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1, "Adam", "betas must lie in [0, 1), got ", o.beta1,
-        " and ", o.beta2);
+  checked_beta("Adam", "beta1", o.beta1);
+  checked_beta("Adam", "beta2", o.beta2);
   check(o.eps >= 0 && o.weight_decay >= 0, "Adam", "eps and weight decay must not be negative, got ", o.eps, " and ",
         o.weight_decay);
   return o;
 }
 
-AdamStep Adam::adam_step() const {
-  const double t = static_cast<double>(steps());
-  return {.rate = lr(),
+void Adam::set_beta1(double beta1) { options_.beta1 = checked_beta("Adam", "beta1", beta1); }
+void Adam::set_beta2(double beta2) { options_.beta2 = checked_beta("Adam", "beta2", beta2); }
+
+AdamStep Adam::adam_step(const Update& u) const {
+  const double t = static_cast<double>(u.step);
+  return {.rate = u.rate,
           .beta1 = options_.beta1,
           .beta2 = options_.beta2,
           .eps = options_.eps,
@@ -101,14 +204,14 @@ AdamStep Adam::adam_step() const {
           .correction2 = 1 - std::pow(options_.beta2, t)};
 }
 
-AdamStep AdamW::adam_step() const {
-  AdamStep s = Adam::adam_step();
+AdamStep AdamW::adam_step(const Update& u) const {
+  AdamStep s = Adam::adam_step(u);
   s.decoupled_decay = std::exchange(s.weight_decay, 0);
   return s;
 }
 
-void Adam::update(std::size_t i, const Tensor& param, const Tensor& grad) {
-  backend(param.device()).adam(param, grad, exp_avg_[i], exp_avg_sq_[i], adam_step());
+void Adam::update(const Update& u) {
+  backend(u.param.device()).adam(u.param, u.grad, exp_avg_[u.index], exp_avg_sq_[u.index], adam_step(u));
 }
 
 SgdOptions Sgd::check_options(const SgdOptions& o) {
@@ -118,13 +221,20 @@ SgdOptions Sgd::check_options(const SgdOptions& o) {
   return o;
 }
 
-void Sgd::update(std::size_t i, const Tensor& param, const Tensor& grad) {
-  backend(param.device())
-      .sgd(param, grad, momentum_ ? (*momentum_)[i] : Tensor(),
-           {.rate = lr(),
+void Sgd::set_beta1(double momentum) {
+  check(momentum_, "Sgd", "this one was made without momentum: give it one that is not 0 from the start");
+  SgdOptions changed = options_;
+  changed.momentum = momentum;
+  options_ = check_options(changed);
+}
+
+void Sgd::update(const Update& u) {
+  backend(u.param.device())
+      .sgd(u.param, u.grad, momentum_ ? (*momentum_)[u.index] : Tensor(),
+           {.rate = u.rate,
             .momentum = options_.momentum,
             .weight_decay = options_.weight_decay,
-            .gradient_share = steps() == 1 ? 1 : 1 - options_.dampening});
+            .gradient_share = u.step == 1 ? 1 : 1 - options_.dampening});
 }
 
 RmsPropOptions RmsProp::check_options(const RmsPropOptions& o) {
@@ -134,10 +244,53 @@ RmsPropOptions RmsProp::check_options(const RmsPropOptions& o) {
   return o;
 }
 
-void RmsProp::update(std::size_t i, const Tensor& param, const Tensor& grad) {
-  backend(param.device())
-      .rmsprop(param, grad, square_avg_[i],
-               {.rate = lr(), .alpha = options_.alpha, .eps = options_.eps, .weight_decay = options_.weight_decay});
+void RmsProp::set_beta2(double alpha) {
+  RmsPropOptions changed = options_;
+  changed.alpha = alpha;
+  options_ = check_options(changed);
+}
+
+void RmsProp::update(const Update& u) {
+  backend(u.param.device())
+      .rmsprop(u.param, u.grad, square_avg_[u.index],
+               {.rate = u.rate, .alpha = options_.alpha, .eps = options_.eps, .weight_decay = options_.weight_decay});
+}
+
+const std::vector<std::string>& optimizer_names() {
+  static const std::vector<std::string> names{"adam", "adamw", "rmsprop", "sgd"};  // as in OptimizerKind
+  return names;
+}
+
+OptimizerKind optimizer_kind(std::string_view name) {
+  const std::vector<std::string>& names = optimizer_names();
+  const auto found = std::find(names.begin(), names.end(), name);
+  check(found != names.end(), "optimizer_kind", "there is no optimiser '", name, "'", nearest(name, names));
+  return static_cast<OptimizerKind>(found - names.begin());
+}
+
+std::string_view name_of(OptimizerKind kind) { return optimizer_names().at(static_cast<std::size_t>(kind)); }
+
+double clip_grad_norm(Variables& grads, double max_norm) {
+  check(max_norm > 0, "clip_grad_norm", "the norm must be positive, got ", max_norm);
+  const NoGrad no_grad;
+  double squares = 0;
+  for (const Variable& g : grads)
+    if (g.defined()) squares += sum(square(g.value().to(DType::float64))).item();
+  const double norm = std::sqrt(squares);
+  check(std::isfinite(norm), "clip_grad_norm", "the norm of the gradients is ", norm,
+        ": lower the learning rate, or go back to an earlier checkpoint");
+  const double factor = max_norm / (norm + 1e-6);
+  if (factor < 1)
+    for (Variable& g : grads)
+      if (g.defined()) g = factor * g;
+  return norm;
+}
+
+void clip_grad_value(Variables& grads, double limit) {
+  check(limit > 0, "clip_grad_value", "the limit must be positive, got ", limit);
+  const NoGrad no_grad;
+  for (Variable& g : grads)
+    if (g.defined()) g = clamp(g, -limit, limit);
 }
 
 void clip_weights(const Variables& parameters, double limit) {

@@ -1,9 +1,12 @@
 // Optimisers, with PyTorch's formulas and defaults. Each keeps its model's parameters in one flat buffer and its state
-// in others laid out alike.
+// in others laid out alike. Rates, their factors and betas are not state: whoever sets them by a schedule sets them
+// again after a resume.
 #pragma once
 
 #include <memory>
+#include <string_view>
 
+#include "duel/autograd/grad.h"
 #include "duel/nn/module.h"
 #include "duel/tensor/backend.h"
 
@@ -18,10 +21,33 @@ class Optimizer {
   Optimizer& operator=(const Optimizer&) = delete;
 
   const Variables& parameters() const { return parameters_; }
-  /// One update. `grads` in the order of `parameters()`: what `grad(std::move(loss), optimizer.parameters())` returns.
+  /// Of `parameters()`, in their order.
+  const std::vector<std::string>& names() const { return names_; }
+  /// One update. `grads` in the order of `parameters()`: what `gradients(std::move(loss), optimizer)` returns. Those of
+  /// frozen parameters are not looked at and may be undefined.
   void step(const Variables& grads);
   double lr() const { return lr_; }
   void set_lr(double lr);
+
+  /// Multiplies the rate of the parameters that `pattern` names, in place of the factor they had: discriminative
+  /// learning rates. With 0 they are frozen: neither they nor their state change in any way, no gradient is needed, and
+  /// later they go on as if the steps in between had not been. In a pattern, * stands for any characters and ? for any
+  /// one; it must match a name, or the part of one before a dot: "layers.1" is all parameters of that layer. Throws,
+  /// having changed nothing, if it matches none. Adds "missed_steps" to the state when it first freezes: freeze, as
+  /// the run to be resumed did, before loading its state.
+  void set_lr_scale(std::string_view pattern, double scale);
+  /// Of parameter number `i`; 1 at first.
+  double lr_scale(std::size_t i) const { return lr_scales_.at(i); }
+  bool is_frozen(std::size_t i) const { return lr_scale(i) == 0; }
+  /// Those of `parameters()` that are not frozen.
+  Variables trainable() const;
+
+  /// Adam's and AdamW's beta1, in [0, 1), or the momentum of an `Sgd` that has one, in [0, 1]; throws for others.
+  virtual void set_beta1(double beta1);
+  /// Adam's and AdamW's beta2, in [0, 1), or RmsProp's alpha, in [0, 1]; throws for others. Bias corrections are made
+  /// with the betas of the step, as PyTorch does.
+  virtual void set_beta2(double beta2);
+
   std::int64_t steps() const { return static_cast<std::int64_t>(steps_.item()); }
   /// Names the state for a checkpoint: "step", "exp_avg.main.0.weight" ...
   void visit(Visitor& v);
@@ -34,25 +60,41 @@ class Optimizer {
   using State = std::vector<Tensor>;
   State& add_state(const char* name);
 
+  /// What happens to one parameter in one step.
+  struct Update {
+    std::size_t index;
+    const Tensor& param;
+    const Tensor& grad;  ///< laid out like `param`
+    double rate;
+    std::int64_t step;  ///< which one of this parameter's it is, from 1
+  };
+
  private:
   struct Flat {  // made in this order: the parameters as they are after the move
     Tensor buffer;
     std::vector<std::pair<std::string, Variable>> named;
   };
   Optimizer(Flat flat, double lr);
-  virtual void update(std::size_t i, const Tensor& param, const Tensor& grad) = 0;
+  virtual void update(const Update& u) = 0;
 
   Tensor flat_;
   std::vector<std::string> names_;
   Variables parameters_;
   std::vector<std::pair<std::string, std::unique_ptr<State>>> state_;
   double lr_;
+  std::vector<double> lr_scales_;
   Tensor steps_ = Tensor::zeros({}, {.dtype = DType::int64});
+  Tensor missed_steps_;  ///< int64, per parameter, those while it was frozen; undefined until one is
 };
+
+/// The gradients that `optimizer.step` takes: `grad(loss, optimizer.parameters())`, but undefined, and not computed,
+/// for frozen parameters. Consumes the loss's graph as `grad` does.
+Variables gradients(Variable&& loss, const Optimizer& optimizer, const GradOptions& options = {});
+Variables gradients(const Variable& loss, const Optimizer& optimizer, const GradOptions& options = {});
 
 /// Adds `grads` to `total`, one by one: for one `step` after several batches (gradient accumulation), the loss of each
 /// divided by their number. An empty `total` becomes `grads`. Throws, having added nothing, unless they are as many, of
-/// the same shapes and dtypes.
+/// the same shapes and dtypes; those of frozen parameters are undefined in both, and stay so.
 void accumulate(Variables& total, Variables grads);
 
 struct AdamOptions {
@@ -65,14 +107,16 @@ class Adam : public Optimizer {
  public:
   template <class Model>
   explicit Adam(Model& model, AdamOptions o = {}) : Optimizer(model, o.lr), options_(check_options(o)) {}
+  void set_beta1(double beta1) override;
+  void set_beta2(double beta2) override;
 
  protected:
-  virtual AdamStep adam_step() const;
+  virtual AdamStep adam_step(const Update& u) const;
   AdamOptions options_;
 
  private:
   static AdamOptions check_options(const AdamOptions& o);
-  void update(std::size_t i, const Tensor& param, const Tensor& grad) override;
+  void update(const Update& u) override;
   State& exp_avg_ = add_state("exp_avg");
   State& exp_avg_sq_ = add_state("exp_avg_sq");
 };
@@ -90,7 +134,7 @@ class AdamW : public Adam {
       : Adam(model, {.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .weight_decay = o.weight_decay}) {}
 
  private:
-  AdamStep adam_step() const override;
+  AdamStep adam_step(const Update& u) const override;
 };
 
 struct SgdOptions {
@@ -104,10 +148,11 @@ class Sgd : public Optimizer {
       : Optimizer(model, o.lr),
         options_(check_options(o)),
         momentum_(o.momentum != 0 ? &add_state("momentum_buffer") : nullptr) {}
+  void set_beta1(double momentum) override;
 
  private:
   static SgdOptions check_options(const SgdOptions& o);
-  void update(std::size_t i, const Tensor& param, const Tensor& grad) override;
+  void update(const Update& u) override;
   SgdOptions options_;
   State* momentum_;
 };
@@ -120,13 +165,58 @@ class RmsProp : public Optimizer {
  public:
   template <class Model>
   explicit RmsProp(Model& model, RmsPropOptions o = {}) : Optimizer(model, o.lr), options_(check_options(o)) {}
+  void set_beta2(double alpha) override;
 
  private:
   static RmsPropOptions check_options(const RmsPropOptions& o);
-  void update(std::size_t i, const Tensor& param, const Tensor& grad) override;
+  void update(const Update& u) override;
   RmsPropOptions options_;
   State& square_avg_ = add_state("square_avg");
 };
+
+enum class OptimizerKind : std::uint8_t { adam, adamw, rmsprop, sgd };
+
+/// "adam", "adamw", "rmsprop", "sgd".
+const std::vector<std::string>& optimizer_names();
+/// Throws, naming the nearest one, for a name that there is not.
+OptimizerKind optimizer_kind(std::string_view name);
+std::string_view name_of(OptimizerKind kind);
+
+/// Any optimiser's options; what its kind does not have is not used.
+struct OptimizerOptions {
+  OptimizerKind kind = OptimizerKind::adam;
+  double lr = 1e-3;
+  double beta1 = 0.9, beta2 = 0.999;  ///< Adam, AdamW
+  double eps = 1e-8;                  ///< all but SGD
+  double weight_decay = 0;            ///< decoupled for AdamW, for the others added to the gradient
+  double momentum = 0;                ///< SGD
+  double alpha = 0.99;                ///< RMSprop
+
+  friend bool operator==(const OptimizerOptions&, const OptimizerOptions&) = default;
+};
+
+template <class Model>
+std::unique_ptr<Optimizer> make_optimizer(Model& model, const OptimizerOptions& o) {
+  switch (o.kind) {
+    case OptimizerKind::adam:
+      return std::make_unique<Adam>(model, AdamOptions{o.lr, o.beta1, o.beta2, o.eps, o.weight_decay});
+    case OptimizerKind::adamw:
+      return std::make_unique<AdamW>(model, AdamWOptions{o.lr, o.beta1, o.beta2, o.eps, o.weight_decay});
+    case OptimizerKind::rmsprop:
+      return std::make_unique<RmsProp>(model, RmsPropOptions{o.lr, o.alpha, o.eps, o.weight_decay});
+    case OptimizerKind::sgd:
+      return std::make_unique<Sgd>(model,
+                                   SgdOptions{.lr = o.lr, .momentum = o.momentum, .weight_decay = o.weight_decay});
+  }
+  fail("make_optimizer", "there is no optimiser of kind ", static_cast<int>(o.kind));
+}
+
+/// Makes the norm of all gradients together, sqrt(sum of squares), at most `max_norm`: if it is larger, each is
+/// multiplied by max_norm / (norm + 1e-6), as PyTorch does. Undefined ones are passed over. Returns the norm before.
+/// Throws, having changed nothing, when it is not finite.
+double clip_grad_norm(Variables& grads, double max_norm);
+/// Limits every element of every gradient to [-limit, limit].
+void clip_grad_value(Variables& grads, double limit);
 
 /// Limits every parameter to [-limit, limit]: the critic of the first WGAN (Arjovsky et al. 2017).
 void clip_weights(const Variables& parameters, double limit);

@@ -179,6 +179,49 @@ def optimizers():
     return out
 
 
+def small_model():
+    model = renumber(nn.ModuleList([nn.Conv2d(2, 2, 2), nn.Linear(3, 2)]), 1)
+    params = list(model.parameters())
+
+    def set_gradients(step):
+        for i, p in enumerate(params):
+            p.grad = numbers(p.shape, 100 + 10 * step + i)
+    return params, set_gradients
+
+
+def changing_betas():
+    first, second = lambda step: 0.9 - 0.1 * step, lambda step: 0.9 + 0.015 * step
+    cases = {
+        "adam": (torch.optim.Adam, dict(lr=0.01), lambda step: {"betas": (first(step), second(step))}),
+        "sgd": (torch.optim.SGD, dict(lr=0.05, momentum=0.9), lambda step: {"momentum": first(step)}),
+        "rmsprop": (torch.optim.RMSprop, {}, lambda step: {"alpha": second(step)}),
+    }
+    out = {}
+    for name, (kind, options, change) in cases.items():
+        params, set_gradients = small_model()
+        optimizer = kind(params, **options)
+        trajectory = []
+        for step in range(6):
+            optimizer.param_groups[0].update(change(step))
+            set_gradients(step)
+            optimizer.step()
+            trajectory.append(torch.cat([p.detach().reshape(-1).clone() for p in params]))
+        out[name] = torch.stack(trajectory)
+    return {"optimizer betas": out}
+
+
+def clipping():
+    out, (params, set_gradients) = {}, small_model()
+    gradients = lambda: torch.cat([p.grad.reshape(-1) for p in params])
+    set_gradients(0)
+    out["norm"] = nn.utils.clip_grad_norm_(params, 0.5)
+    out["by_norm"] = gradients()
+    set_gradients(0)
+    nn.utils.clip_grad_value_(params, 0.25)
+    out["by_value"] = gradients()
+    return {"clipping": out}
+
+
 def adversarial(name):
     """The discriminator's loss and the generator's, each of scores (real, fake)."""
     bce, logits, mse = nn.BCELoss(), nn.BCEWithLogitsLoss(), nn.MSELoss()
@@ -299,7 +342,7 @@ def write(file, golden):
 
 
 def main():
-    write("nn.json", {**layers(), **running_statistics(), **optimizers(),
+    write("nn.json", {**layers(), **running_statistics(), **optimizers(), **changing_betas(), **clipping(),
                       "game vanilla": game("vanilla"),
                       "game r1": game("vanilla", r1_gamma=2.0, r1_interval=2),
                       "game hinge": game("hinge", d_steps=2),

@@ -124,6 +124,38 @@ TEST_CASE("decays outside [0, 1] are refused") {
     CHECK(error_of([&] { Ema<BatchNorm>(source, decay); }).find("must lie in [0, 1]") != std::string::npos);
 }
 
+TEST_CASE("the decay can change from update to update") {
+  BatchNorm source(3);
+  Ema<BatchNorm> ema(source, 0);
+  Tensor(source.weight.value()).fill_(3);
+  ema.set_decay(0.75);
+  CHECK(ema.decay() == 0.75);
+  ema.update(source, 0);
+  CHECK(weight_of(ema.model) == 1.5);
+  ema.set_decay(0.5);
+  ema.update(source, 1);
+  CHECK(weight_of(ema.model) == 2.25);
+  for (double decay : {-0.1, 1.1, std::nan("")})
+    CHECK(error_of([&] { ema.set_decay(decay); }).find("must lie in [0, 1]") != std::string::npos);
+  CHECK(ema.decay() == 0.5);
+}
+
+TEST_CASE("a half-life in images: what is left after as many, ramps, and what is refused") {
+  for (std::int64_t batch : {1, 32, 500})
+    CHECK(std::pow(ema_decay(10000, batch), 10000.0 / static_cast<double>(batch)) ==
+          doctest::Approx(0.5).epsilon(tolerance::kClosedForm));
+  CHECK(ema_decay(10000, 32, 1000, 0.05) == doctest::Approx(std::pow(0.5, 32 / 50.0)).epsilon(1e-14));
+  CHECK(ema_decay(10000, 32, 1000000, 0.05) == ema_decay(10000, 32));
+  CHECK(ema_decay(10000, 32, 0, 0.05) == 0);
+  CHECK(ema_decay(0, 32) == 0);
+  for (double wrong : {-1.0, std::nan("")}) {
+    CHECK(error_of([&] { ema_decay(wrong, 1); }).starts_with("ema_decay: "));
+    CHECK(error_of([&] { ema_decay(1, 1, 1, wrong); }).starts_with("ema_decay: "));
+  }
+  CHECK_FALSE(error_of([] { ema_decay(1, 0); }).empty());
+  CHECK_FALSE(error_of([] { ema_decay(1, 1, -1); }).empty());
+}
+
 TEST_CASE("an average of one part leaves the parameters of an optimiser of the whole where they are") {
   struct Two {
     BatchNorm first{3}, second{3};
