@@ -45,6 +45,33 @@ Tensor draw_offsets(Rng& rng, std::int64_t count, std::int64_t most) {
   return drawn;
 }
 
+// Which pictures are left as they are; none, without a draw, for a probability of 1.
+std::vector<bool> draw_untouched(Rng& rng, std::int64_t count, double probability) {
+  std::vector<bool> untouched(static_cast<std::size_t>(count));
+  if (probability == 1) return untouched;
+  const Tensor drawn = rng.uniform({count}, 0, 1, {.dtype = DType::float64});
+  const double* const values = drawn.data<double>();
+  for (std::size_t n = 0; n < untouched.size(); ++n) untouched[n] = values[n] >= probability;
+  return untouched;
+}
+
+// `neutral` in their places.
+template <class T>
+void neutralize(Tensor drawn, const std::vector<bool>& untouched, T neutral) {
+  T* const values = drawn.mutable_data<T>();
+  for (std::size_t n = 0; n < untouched.size(); ++n)
+    if (untouched[n]) values[n] = neutral;
+}
+
+void neutralize(const PixelOffsets& drawn, const std::vector<bool>& untouched, std::int64_t neutral) {
+  neutralize(drawn.h, untouched, neutral);
+  neutralize(drawn.w, untouched, neutral);
+}
+
+void check_probability(const char* operation, double probability) {
+  check(probability >= 0 && probability <= 1, operation, "the probability must lie in [0, 1], got ", probability);
+}
+
 // Pixel (i, j) of picture n becomes its pixel (row(n, i), column(n, j)), or 0 where one of these is kNone. A look-up of
 // pixels, of all their channels at once.
 template <class Row, class Column>
@@ -135,8 +162,9 @@ Variable DiffAugment::operator()(const Variable& pictures) const {
   return x;
 }
 
-DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape) {
+DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, double probability) {
   check_shape("draw_diff_augment", shape);
+  check_probability("draw_diff_augment", probability);
   const std::int64_t n = shape[0];
   const auto uniform = [&](double low, double high) { return rng.uniform({n}, low, high, {.dtype = DType::float64}); };
   const auto shift = [&](std::int64_t size) {
@@ -148,14 +176,26 @@ DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& sh
   };
   DiffAugment drawn;
   drawn.policy = diff_augment_policy(policy);
+  if (probability == 0) drawn.policy.clear();
   for (DiffAugmentPart part : drawn.policy) switch (part) {
-      case DiffAugmentPart::color:
+      case DiffAugmentPart::color: {
         drawn.brightness = uniform(-0.5, 0.5);
         drawn.saturation = uniform(0, 2);
         drawn.contrast = uniform(0.5, 1.5);
+        const std::vector<bool> untouched = draw_untouched(rng, n, probability);
+        neutralize(drawn.brightness, untouched, 0.0);
+        neutralize(drawn.saturation, untouched, 1.0);
+        neutralize(drawn.contrast, untouched, 1.0);
         break;
-      case DiffAugmentPart::translation: drawn.translation = {.h = shift(shape[2]), .w = shift(shape[3])}; break;
-      case DiffAugmentPart::cutout: drawn.cutout = {.h = centre(shape[2]), .w = centre(shape[3])}; break;
+      }
+      case DiffAugmentPart::translation:
+        drawn.translation = {.h = shift(shape[2]), .w = shift(shape[3])};
+        neutralize(drawn.translation, draw_untouched(rng, n, probability), 0);
+        break;
+      case DiffAugmentPart::cutout:
+        drawn.cutout = {.h = centre(shape[2]), .w = centre(shape[3])};
+        neutralize(drawn.cutout, draw_untouched(rng, n, probability), -std::max(shape[2], shape[3]));  // outside
+        break;
     }
   return drawn;
 }
@@ -175,11 +215,15 @@ Variable FlipAndShift::operator()(const Variable& pictures) const {
       });
 }
 
-FlipAndShift draw_flip_and_shift(Rng& rng, const Shape& shape) {
+FlipAndShift draw_flip_and_shift(Rng& rng, const Shape& shape, double probability) {
   check_shape("draw_flip_and_shift", shape);
+  check_probability("draw_flip_and_shift", probability);
   const std::int64_t n = shape[0];
   const Tensor flipped = rng.integers({n}, 2), down = draw_offsets(rng, n, shape[2] / 8);
-  return {.flipped = flipped, .shift = {.h = down, .w = draw_offsets(rng, n, shape[3] / 8)}};
+  const FlipAndShift drawn{.flipped = flipped, .shift = {.h = down, .w = draw_offsets(rng, n, shape[3] / 8)}};
+  neutralize<std::int64_t>(drawn.flipped, draw_untouched(rng, n, probability), 0);
+  neutralize(drawn.shift, draw_untouched(rng, n, probability), 0);
+  return drawn;
 }
 
 Variable perturb_latents(Rng& rng, const Variable& z, double deviation) {

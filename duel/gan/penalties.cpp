@@ -166,7 +166,7 @@ Variable latent_consistency_generator(const Variable& fake, const Variable& pert
   return -o.generator * consistency_penalty(fake, perturbed);
 }
 
-AdamOptions lazy(AdamOptions options, std::int64_t interval) {
+OptimizerOptions lazy(OptimizerOptions options, std::int64_t interval) {
   check(interval >= 1, "lazy", "the interval must be 1 or more, got ", interval);
   const double c = static_cast<double>(interval) / (static_cast<double>(interval) + 1);
   options.lr *= c;

@@ -114,6 +114,6 @@ Variable latent_consistency_generator(const Variable& fake, const Variable& pert
 /// Adam's options where a network is regularised only once in `interval` (1 or more) steps, in a step of its own (lazy
 /// regularisation, StyleGAN2: Karras et al. 2020, appendix B): with c = interval / (interval + 1), rate and betas
 /// become lr c, beta1^c, beta2^c. The regulariser is multiplied by `interval`.
-AdamOptions lazy(AdamOptions options, std::int64_t interval);
+OptimizerOptions lazy(OptimizerOptions options, std::int64_t interval);
 
 }  // namespace duel

@@ -151,6 +151,45 @@ TEST_CASE("what is drawn: ranges, frequencies, an empty policy, and the seed's o
   CHECK(a.counter() == before);
 }
 
+TEST_CASE("with a probability, each part leaves that part of the pictures as they are") {
+  const Shape shape{4000, 1, 8, 8};
+  const Variable x = numbers(shape, 1);
+  const auto touched = [&](const Variable& y) {
+    const Variable changed = amax(abs(y - x), {1, 2, 3});
+    double count = 0;
+    for (double c : doubles(changed.value())) count += c > tolerance::kLayout;
+    return count / static_cast<double>(shape[0]);
+  };
+  // One translation in nine is by nothing; a cutout always shows.
+  const std::pair<const char*, double> parts[] = {{"color", 1}, {"translation", 8.0 / 9}, {"cutout", 1}};
+  for (double p : {0.0, 0.25, 0.8, 1.0}) {
+    CAPTURE(p);
+    const double margin = 5 * std::sqrt(p * (1 - p) / static_cast<double>(shape[0])) + (p > 0 ? 0.03 : 0);
+    for (const auto& [part, share] : parts) {
+      Rng rng(1);
+      CHECK(std::abs(touched(draw_diff_augment(rng, part, shape, p)(x)) - share * p) <= margin);
+    }
+    Rng rng(2);
+    const double still = (1 - p / 2) * (1 - p * 8 / 9);  // neither mirrored nor shifted
+    CHECK(std::abs(touched(draw_flip_and_shift(rng, shape, p)(x)) - (1 - still)) <= margin + 0.03);
+  }
+  Rng a(3), b(3);  // each part's draws are its own
+  const DiffAugment drawn = draw_diff_augment(a, "color,translation", shape, 0.5);
+  double both = 0;
+  for (std::int64_t n = 0; n < shape[0]; ++n)
+    both += drawn.brightness.select(0, n).item() != 0 && drawn.translation.h.select(0, n).item() != 0;
+  CHECK(both / static_cast<double>(shape[0]) == doctest::Approx(0.5 * 0.5 * 2 / 3).epsilon(0.2));
+  CHECK(difference(drawn(x).value(), draw_diff_augment(b, "color,translation", shape, 0.5)(x).value()) == 0);
+
+  Rng rng(4);
+  const DiffAugment some = draw_diff_augment(rng, "color,translation,cutout", {3, 2, 4, 5}, 0.5);
+  expect_gradients("some", [&](const Variables& v) { return square(some(v[0])); }, {numbers({3, 2, 4, 5}, 1)});
+  for (double p : {-0.1, 1.1, static_cast<double>(NAN)}) {
+    CHECK(error_of([&] { draw_diff_augment(rng, "color", shape, p); }).starts_with("draw_diff_augment: the probab"));
+    CHECK(error_of([&] { draw_flip_and_shift(rng, shape, p); }).starts_with("draw_flip_and_shift: the probab"));
+  }
+}
+
 TEST_CASE("pictures of any size, none too, and one drawing for two batches") {
   for (const Shape& shape : {Shape{1, 1, 1, 1}, {3, 1, 1, 7}, {2, 5, 6, 1}, {1, 2, 7, 3}, {0, 3, 4, 4}}) {
     CAPTURE(shape);

@@ -37,11 +37,11 @@ Options small(const char* loss = "vanilla") {
   return o;
 }
 
-Batches noise_pictures(const ConditionalDcganOptions& model = kSmall, std::int64_t batch_size = 8) {
+DataLoader noise_pictures(const ConditionalDcganOptions& model = kSmall, std::int64_t batch_size = 8) {
   const Shape shape{40, model.channels, model.size.h, model.size.w};
-  return Batches(
-      {Rng(5).integers(shape, 256).to(DType::uint8), Rng(6).integers({40}, model.classes), model.classes, {}},
-      batch_size, 8);
+  return DataLoader(
+      TensorDataset(Rng(5).integers(shape, 256).to(DType::uint8), Rng(6).integers({40}, model.classes), model.classes),
+      {.batch_size = batch_size, .seed = 8});
 }
 
 // New values for the parameters in `state` that are called `prefix` + name, from seeds in the order of the names.
@@ -95,12 +95,12 @@ TEST_CASE("ten steps are PyTorch's ten steps") {
       CHECK(names == golden.names(which));
     }
     start(game);
-    Batches data = noise_pictures();
+    DataLoader data = noise_pictures();
     const Tensor curve = golden.tensor("curve");
     for (std::int64_t step = 0; step < 10; ++step) {
       CAPTURE(step);
-      AdversarialGame::Losses l = game.step(data);
-      CHECK(difference(Tensor::from<double>({l.discriminator, l.generator, l.real, l.fake, l.terms["r1"]}, {5}),
+      Numbers l = game.step(data);
+      CHECK(difference(Tensor::from<double>({l["d_loss"], l["g_loss"], l["d_real"], l["d_fake"], l["r1"]}, {5}),
                        curve.select(0, step)) <= tolerance::kGoldenTraining);
     }
     Rng rng(10);
@@ -126,11 +126,11 @@ TEST_CASE("ten steps with Winograd's convolutions follow those without") {
     options.regularisers.r1_gamma = r1_gamma;
     const auto curve = [&] {  // [step, loss]
       AdversarialGame game(options);
-      Batches data = noise_pictures(model, 16);
+      DataLoader data = noise_pictures(model, 16);
       std::vector<double> losses;
       for (int i = 0; i < 10; ++i) {
-        AdversarialGame::Losses l = game.step(data);
-        losses.insert(losses.end(), {l.discriminator, l.generator, l.real, l.fake, l.terms["r1"]});
+        Numbers l = game.step(data);
+        losses.insert(losses.end(), {l["d_loss"], l["g_loss"], l["d_real"], l["d_fake"], l["r1"]});
       }
       return Tensor::from(losses, {10, 5});
     };
@@ -149,23 +149,21 @@ TEST_CASE("a game resumed is the game that was never interrupted, bit for bit") 
   options.regularisers.r1_gamma = 1;
   options.regularisers.r1_interval = 2;
   AdversarialGame straight(options);
-  Batches data = noise_pictures();
+  DataLoader data = noise_pictures();
   for (int i = 0; i < 3; ++i) straight.step(data);
   const StateDict saved = copy_of(straight.state());
-  const Batches::Position position = data.position();
+  const DataLoader::Position position = data.position();
 
   options.seed = 99;
   AdversarialGame resumed(options);
   CHECK_FALSE(differing(resumed.state(), saved).empty());
   resumed.load_state(saved);
-  Batches again = noise_pictures();
+  DataLoader again = noise_pictures();
   again.restore(position);
   CHECK(resumed.steps() == 3);
   for (int i = 0; i < 3; ++i) {
-    const AdversarialGame::Losses a = straight.step(data), b = resumed.step(again);
-    CHECK(a.discriminator == b.discriminator);
-    CHECK(a.generator == b.generator);
-    CHECK(a.terms == b.terms);
+    const Numbers a = straight.step(data), b = resumed.step(again);
+    CHECK(a == b);
   }
   CHECK(differing(straight.state(), resumed.state()) == Names());
 }
@@ -185,10 +183,10 @@ TEST_CASE("the seed decides everything") {
   AdversarialGame a(options), b(options);
   options.seed = 1;
   AdversarialGame c(options);
-  Batches for_a = noise_pictures(), for_b = noise_pictures(), for_c = noise_pictures();
-  CHECK(a.step(for_a).discriminator == b.step(for_b).discriminator);
+  DataLoader for_a = noise_pictures(), for_b = noise_pictures(), for_c = noise_pictures();
+  CHECK(a.step(for_a) == b.step(for_b));
   CHECK(differing(a.state(), b.state()) == Names());
-  CHECK(c.step(for_c).discriminator != a.step(for_a).discriminator);
+  CHECK(c.step(for_c)["d_loss"] != a.step(for_a)["d_loss"]);
 }
 
 TEST_CASE("the same bits for any number of threads") {
@@ -198,7 +196,7 @@ TEST_CASE("the same bits for any number of threads") {
   const auto train = [&](int threads) {
     set_num_threads(threads);
     AdversarialGame game(options);
-    Batches data = noise_pictures(model, 20);
+    DataLoader data = noise_pictures(model, 20);
     game.step(data);
     game.step(data);
     return copy_of(game.state());
@@ -214,7 +212,7 @@ TEST_CASE("the same bits for any number of threads") {
 
 TEST_CASE("each network's update leaves the other alone, and the average follows") {
   AdversarialGame game(small());
-  Batches data = noise_pictures();
+  DataLoader data = noise_pictures();
   const StateDict before = copy_of(game.state());
   game.step(data);
   const StateDict after = copy_of(game.state());
@@ -233,7 +231,7 @@ TEST_CASE("clipping keeps the critic's weights within the limit") {
   Options options = small("wgan");
   options.regularisers.clip = 0.01;
   AdversarialGame game(options);
-  Batches data = noise_pictures();
+  DataLoader data = noise_pictures();
   game.step(data);
   for (const Variable& p : parameters(game.discriminator()))
     for (const double w : doubles(p.value())) CHECK(std::abs(w) <= static_cast<double>(0.01f));
@@ -243,7 +241,7 @@ TEST_CASE("a step gives back all the memory it took") {
   Options options = small();
   options.regularisers.r1_gamma = 1;
   AdversarialGame game(options);
-  Batches data = noise_pictures();
+  DataLoader data = noise_pictures();
   game.step(data);
   for (int i = 0; i < 3; ++i) {
     const std::size_t live = memory_stats(Device::cpu).live;
@@ -261,13 +259,13 @@ TEST_CASE("a step gives back all the memory it took") {
 TEST_CASE("a loss that is not finite stops the game before anything is updated with it") {
   const auto contains = [](const std::string& name, const char* part) { return name.find(part) != std::string::npos; };
   AdversarialGame game(small());
-  Batches data = noise_pictures();
+  DataLoader data = noise_pictures();
   game.step(data);
   game.state()["discriminator.psi.bias"].fill_(std::nan(""));
   const StateDict before = copy_of(game.state());
   const std::string message = error_of([&] { game.step(data); });
   CHECK(contains(message, "training: the discriminator's loss became"));
-  CHECK(contains(message, "in step 1; nothing was updated with it"));
+  CHECK(contains(message, "in its update 1; nothing was updated with it"));
   for (const std::string& name : differing(before, game.state())) {
     CAPTURE(name);  // what the forward passes move, and NaN, which differs from itself
     CHECK((name == "rng" || contains(name, ".running_") || contains(name, ".num_batches_tracked") ||
@@ -293,8 +291,8 @@ TEST_CASE("data without labels is all of one class") {
   const Options options = game_of(model);
   AdversarialGame game(options);
   const Tensor pictures = Rng(5).integers({20, 2, 12, 8}, 256).to(DType::uint8);
-  Batches data({pictures, {}, 0, {}}, 8, 1);
-  CHECK(std::isfinite(game.step(data).generator));
+  DataLoader data(TensorDataset(pictures, {}), {.batch_size = 8, .seed = 1});
+  CHECK(std::isfinite(game.step(data)["g_loss"]));
   AdversarialGame of_three(small());
   CHECK(error_of([&] { of_three.step(data); }).find("need data with labels") != std::string::npos);
 }
@@ -303,15 +301,15 @@ TEST_CASE("data and options that do not fit are refused") {
   AdversarialGame game(small());
   ConditionalDcganOptions model = kSmall;
   model.size = {12, 12};
-  Batches wide = noise_pictures(model);
+  DataLoader wide = noise_pictures(model);
   const std::string message = error_of([&] { game.step(wide); });
-  CHECK(message.find("uint8[40, 2, 12, 12] of 3 classes") != std::string::npos);
-  CHECK(message.find("do not fit networks for [40, 2, 12, 8] and 3 classes") != std::string::npos);
+  CHECK(message.find("[2, 12, 12] of 3 classes") != std::string::npos);
+  CHECK(message.find("do not fit networks for [2, 12, 8] and 3 classes") != std::string::npos);
   model = kSmall;
   model.classes = 4;
-  Batches many = noise_pictures(model);
+  DataLoader many = noise_pictures(model);
   CHECK_FALSE(error_of([&] { game.step(many); }).empty());
-  CHECK(many.position() == Batches::Position());
+  CHECK(many.position() == DataLoader::Position());
 
   const auto error_with = [](auto change) {
     Options options = small();

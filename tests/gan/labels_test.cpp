@@ -147,8 +147,8 @@ TEST_CASE("feature matching: the distance of the batches' means") {
 }
 
 TEST_CASE("lazy regularisation: StyleGAN2's rates and betas") {
-  const AdamOptions plain{.lr = 0.002, .beta1 = 0, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1};
-  const AdamOptions o = lazy(plain, 16);
+  const OptimizerOptions plain{.lr = 0.002, .beta1 = 0, .beta2 = 0.99, .eps = 1e-8, .weight_decay = 0.1};
+  const OptimizerOptions o = lazy(plain, 16);
   CHECK(o.lr == doctest::Approx(0.002 * 16 / 17));
   CHECK(o.beta1 == 0);
   CHECK(o.beta2 == doctest::Approx(std::exp(16.0 / 17 * std::log(0.99))));

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "duel/gan/dataset.h"
+#include "duel/gan/data/data_loader.h"
 #include "tests/support/tensors.h"
 
 using namespace duel;
@@ -23,11 +23,18 @@ TEST_CASE("to_uint8: rounds, clamps, and takes NaN for 0") {
   CHECK(error_of([] { to_uint8(Tensor()); }).find("undefined") != std::string::npos);
 }
 
-TEST_CASE("to_uint8: undoes what Batches does to every byte") {
+TEST_CASE("to_uint8: undoes what DataLoader does to every byte") {
   std::vector<std::uint8_t> bytes(256);
   for (std::size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::uint8_t>(i);
-  Batches batches({Tensor::from(bytes, {1, 1, 16, 16}), {}, 0, {}}, 1, 0);
+  DataLoader batches(TensorDataset(Tensor::from(bytes, {1, 1, 16, 16}), {}), {.batch_size = 1});
   CHECK(to_uint8(batches.next().pictures).to_vector<std::uint8_t>() == bytes);
+}
+
+TEST_CASE("to_uint8: to the byte below") {
+  const Tensor x = Tensor::from<float>({-1, 1, 0, 0.999f, -0.999f, 1.5f, std::nanf("")}, {7});
+  const std::vector<std::uint8_t> expected = {0, 255, 127, 254, 0, 255, 0};
+  CHECK(to_uint8(x, Rounding::truncate).to_vector<std::uint8_t>() == expected);
+  CHECK(to_uint8(x.to(DType::float64), Rounding::truncate).to_vector<std::uint8_t>() == expected);
 }
 
 TEST_CASE("to_uint8: any strides") {

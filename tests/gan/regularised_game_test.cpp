@@ -26,12 +26,13 @@ Options of(const char* name, std::initializer_list<const char*> assignments, con
   return {.generator = networks.network("generator"), .discriminator = networks.network("discriminator"), .loss = loss};
 }
 
-Batches noise_pictures(const Options& o) {
+DataLoader noise_pictures(const Options& o) {
   Rng rng(1);
   const NetworkInput input = o.discriminator.make(rng).input();
   const Shape& s = input.shape;
-  return Batches({Rng(5).integers({24, s[0], s[1], s[2]}, 256).to(DType::uint8), Rng(6).integers({24}, 3), 3, {}}, 8,
-                 7);
+  return DataLoader(
+      TensorDataset(Rng(5).integers({24, s[0], s[1], s[2]}, 256).to(DType::uint8), Rng(6).integers({24}, 3), 3),
+      {.batch_size = 8, .seed = 7});
 }
 
 double total(const LossTerms& terms) {
@@ -79,16 +80,14 @@ bool same(const StateDict& a, const StateDict& b) {
 
 void check_resume(const Options& o) {
   AdversarialGame straight(o), resumed(o);
-  Batches data = noise_pictures(o), again = noise_pictures(o);
+  DataLoader data = noise_pictures(o), again = noise_pictures(o);
   straight.step(data);
   straight.step(data);
   const StateDict saved = copy_of(straight.state());
   again.restore(data.position());
   resumed.load_state(saved);
-  const AdversarialGame::Losses a = straight.step(data), b = resumed.step(again);
-  CHECK(a.discriminator == b.discriminator);
-  CHECK(a.generator == b.generator);
-  CHECK(a.terms == b.terms);
+  const Numbers a = straight.step(data), b = resumed.step(again);
+  CHECK(a == b);
   CHECK(same(straight.state(), resumed.state()));
 }
 
@@ -100,9 +99,9 @@ TEST_CASE("each regulariser of the discriminator is one term, in proportion to i
     Options o = small();
     o.regularisers.*c.weight = 2;
     AdversarialGame game(o);
-    Batches data = noise_pictures(o);
+    DataLoader data = noise_pictures(o);
     const AdversarialRound round = game.discriminator_round(data);
-    const auto loss = [&] { return discriminator_loss(o, game.networks(), round, Penalty::with); };
+    const auto loss = [&] { return discriminator_loss(o, game.adversaries(), round, Penalty::with); };
     const DiscriminatorLoss twice = loss();
     REQUIRE(twice.terms.size() == 1);
     REQUIRE(find(twice.terms, c.term));
@@ -126,9 +125,9 @@ TEST_CASE("those of the generator too") {
     Options o = small();
     o.regularisers.*c.weight = 2;
     AdversarialGame game(o);
-    Batches data = noise_pictures(o);
+    DataLoader data = noise_pictures(o);
     const AdversarialRound round = game.generator_round(game.discriminator_round(data));
-    const GeneratorLoss twice = generator_loss(o, game.networks(), round);
+    const GeneratorLoss twice = generator_loss(o, game.adversaries(), round);
     REQUIRE(twice.terms.size() == 1);
     const double value = find(twice.terms, c.term)->value.item();
     CHECK(value != 0);
@@ -136,7 +135,7 @@ TEST_CASE("those of the generator too") {
         norm(flatten(grad(find(twice.terms, c.term)->value, {parameters(game.generator())[0]})[0], 0), {0});
     CHECK(gradient.item() > 0);
     o.regularisers.*c.weight = 6;
-    CHECK(find(generator_loss(o, game.networks(), round).terms, c.term)->value.item() ==
+    CHECK(find(generator_loss(o, game.adversaries(), round).terms, c.term)->value.item() ==
           doctest::Approx(3 * value).epsilon(1e-4));
   }
 }
@@ -147,10 +146,10 @@ TEST_CASE("two looks at one round see the same augmentations, labels and points"
   o.regularisers.gradient_penalty = 10;
   o.regularisers.targets = kSoftTargets;
   AdversarialGame game(o);
-  Batches data = noise_pictures(o);
+  DataLoader data = noise_pictures(o);
   const AdversarialRound round = game.discriminator_round(data);
   const auto loss = [&](const AdversarialRound& r) {
-    return discriminator_loss(o, game.networks(), r, Penalty::with).loss.item();
+    return discriminator_loss(o, game.adversaries(), r, Penalty::with).loss.item();
   };
   const double first = loss(round);
   CHECK(loss(round) == first);
@@ -193,17 +192,17 @@ TEST_CASE("heads bring their losses: classes, rotations, local and global featur
                                   "hinge")
                              : of(name, {"width=4", "latent=4"}, "hinge");
     AdversarialGame game(o);
-    Batches data = noise_pictures(o);
+    DataLoader data = noise_pictures(o);
     const AdversarialRound round = game.discriminator_round(data);
-    const DiscriminatorLoss d = discriminator_loss(o, game.networks(), round, Penalty::with);
+    const DiscriminatorLoss d = discriminator_loss(o, game.adversaries(), round, Penalty::with);
     REQUIRE(find(d.terms, term));
     CHECK(std::isfinite(d.loss.item()));
     const bool instead = std::string_view(name) == "StudioGAN-MHGAN-C10";
     const double adversarial = instead ? 0 : adversarial_loss("hinge").discriminator(d.real, d.fake).item();
     CHECK(d.loss.item() == doctest::Approx(adversarial + total(d.terms)));
-    const GeneratorLoss g = generator_loss(o, game.networks(), game.generator_round(round));
+    const GeneratorLoss g = generator_loss(o, game.adversaries(), game.generator_round(round));
     REQUIRE(find(g.terms, term));
-    CHECK(game.step(data).terms.contains(term));
+    CHECK(game.step(data).contains(term));
     check_resume(o);
   }
 }

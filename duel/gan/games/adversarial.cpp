@@ -1,20 +1,15 @@
 #include "duel/gan/games/adversarial.h"
 
-#include <bit>
-#include <cmath>
+#include <algorithm>
 
 #include "duel/autograd/ops.h"
 #include "duel/gan/augment.h"
+#include "duel/gan/pictures.h"
 
 namespace duel {
 namespace {
 
-double finite(const Variable& loss, const char* which, std::int64_t step) {
-  const double value = loss.item();
-  check(std::isfinite(value), "training", "the ", which, "'s loss became ", value, " in step ", step,
-        "; nothing was updated with it. Lower the learning rate, or go back to an earlier checkpoint");
-  return value;
-}
+constexpr std::int64_t kMaxColumns = 10, kRows = 8;  // of a snapshot
 
 // Those that a network of these inputs takes.
 Tensor labels_for(const Network& network, const Tensor& labels) {
@@ -43,7 +38,11 @@ void check_options(const AdversarialGameOptions& o) {
         "the loss '", o.loss, "' does not compare scores with labels: leave out soft, smoothed and noisy ones");
   check(r.top_k == 1 || o.discriminator.get("conditioning").value_or("") != "multi_hinge", "AdversarialGame",
         "top_k chooses pictures by their one score, and this discriminator gives one for each class: leave it out");
-  check(o.d_steps >= 1, "AdversarialGame", "d_steps must be 1 or more, got ", o.d_steps);
+  check(o.d_steps >= 1 && o.g_steps >= 1, "AdversarialGame", "d_steps and g_steps must be 1 or more, got ", o.d_steps,
+        " and ", o.g_steps);
+  check(o.order == UpdateOrder::separate || (o.d_steps == 1 && o.g_steps == 1 && o.learning.accumulations == 1),
+        "AdversarialGame", "updates that share their pictures must be one of each per step, without accumulation, got ",
+        o.d_steps, " and ", o.g_steps, ", accumulations ", o.learning.accumulations);
   check(
       o.loss != "wgan" || has_spectral_norm(o.discriminator) || r.clip > 0 || r.r1_gamma > 0 ||
           r.gradient_penalty > 0 || r.max_gradient_penalty > 0 || r.dragan > 0,
@@ -52,19 +51,16 @@ void check_options(const AdversarialGameOptions& o) {
       "gradient with gradient_penalty (10) or r1_gamma");
 }
 
-// Probabilities for the loss on them.
-Network make_discriminator(Rng& rng, const AdversarialGameOptions& o) {
-  if (o.loss != "gan") return o.discriminator.make(rng);
-  Blueprint blueprint = o.discriminator;
-  check(blueprint.get("scores").has_value(), "AdversarialGame",
-        "the loss 'gan' is for probabilities, this discriminator gives logits: use 'vanilla'");
-  blueprint.set("scores", "probabilities");
-  return blueprint.make(rng);
-}
-
-AdamOptions discriminator_adam(const AdversarialGameOptions& o) {
+OptimizerOptions discriminator_optimizer(const AdversarialGameOptions& o) {
   const RegulariserOptions& r = o.regularisers;
   return r.lazy_betas ? lazy(o.discriminator_optimizer, r.r1_interval) : o.discriminator_optimizer;
+}
+
+// 0, 1, ... one class per column, again and again.
+Tensor column_labels(std::int64_t columns, std::int64_t rows) {
+  std::vector<std::int64_t> labels(static_cast<std::size_t>(columns * rows));
+  for (std::size_t i = 0; i < labels.size(); ++i) labels[i] = static_cast<std::int64_t>(i) % columns;
+  return Tensor::from(labels, {columns * rows});
 }
 
 }  // namespace
@@ -78,7 +74,7 @@ DiscriminatorLoss discriminator_loss(const AdversarialGameOptions& o, Adversaria
     return networks.generator(z, labels_for(networks.generator, round.labels), {.rng = &draws}).value();
   };
   Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws};
-  JudgedPair pair{round.real, generate(round.z), {}};
+  JudgedPair pair{round.real, round.fake.defined() ? round.fake.value() : generate(round.z), {}};
   const ClassLoss* class_loss = class_loss_of(o.discriminator);
   const Variable real = judge.augmented(pair.real), fake = judge.augmented(pair.fake);
 
@@ -129,7 +125,8 @@ GeneratorLoss generator_loss(const AdversarialGameOptions& o, AdversarialNetwork
     const NoGrad no_grad;
     real = judge.scores(judge.augmented(round.real));
   }
-  const Variable pictures = networks.generator(round.z, labels, pass), shown = judge.augmented(pictures);
+  const Variable pictures = round.fake.defined() ? round.fake : networks.generator(round.z, labels, pass),
+                 shown = judge.augmented(pictures);
 
   GeneratorLoss g;
   Variable scores;
@@ -154,13 +151,14 @@ GeneratorLoss generator_loss(const AdversarialGameOptions& o, AdversarialNetwork
 }
 
 AdversarialGame::AdversarialGame(const Options& o)
-    : options_((check_options(o), o)),
-      rng_(o.seed),
-      networks_{o.generator.make(rng_), make_discriminator(rng_, o)},
-      generator_optimizer_(networks_.generator, o.generator_optimizer),
-      discriminator_optimizer_(networks_.discriminator, discriminator_adam(o)),
+    : Game(o.seed),
+      options_((check_options(o), o)),
+      networks_{o.generator.make(rng_), make_discriminator(rng_, o.discriminator, o.loss)},
+      generator_player_("generator", networks_.generator, o.generator_optimizer, o.learning),
+      discriminator_player_("discriminator", networks_.discriminator, discriminator_optimizer(o), o.learning),
       ema_(networks_.generator, o.ema_decay, o.ema_start, o.ema_buffers) {
-  if (o.regularisers.r2_gamma > 0) lazy_["r2"] = 0;
+  lazy_["r1"] = Tensor::from({0.0}, {});
+  if (o.regularisers.r2_gamma > 0) lazy_["r2"] = Tensor::from({0.0}, {});
   check(latents().shape.dim() == 1, "AdversarialGame",
         "this generator makes pictures of pictures, and the game has noise for it");
   const std::int64_t told = latents().classes, asked = pictures().classes;
@@ -171,35 +169,43 @@ AdversarialGame::AdversarialGame(const Options& o)
         "one of them");
 }
 
-AdversarialGame::Losses AdversarialGame::step(Batches& data) {
-  Losses losses;
-  AdversarialRound round;
-  for (std::int64_t i = 0; i < options_.d_steps; ++i) {
-    round = discriminator_round(data);
-    update_discriminator(round, losses);
+Numbers AdversarialGame::play(DataLoader& data) {
+  Numbers numbers;
+  for (const char* name : {"d_loss", "g_loss", "d_real", "d_fake"}) numbers[name] = 0;
+  std::vector<AdversarialRound> rounds;  // of the last discriminator update
+  if (options_.order == UpdateOrder::separate) {
+    for (std::int64_t i = 0; i < options_.d_steps; ++i) {
+      rounds.clear();
+      update_discriminator([&] { return rounds.emplace_back(discriminator_round(data)); }, numbers);
+    }
+    for (std::int64_t i = 0; i < options_.g_steps; ++i) {
+      std::size_t at = 0;
+      update_generator([&] { return generator_round(rounds[at++]); }, numbers);
+    }
+  } else {
+    AdversarialRound round = discriminator_round(data);
+    round.fake = generate(round);
+    const auto same = [&] { return round; };
+    if (options_.order == UpdateOrder::generator_first) update_generator(same, numbers);
+    update_discriminator(same, numbers);
+    if (options_.order == UpdateOrder::shared) update_generator(same, numbers);
   }
-  update_generator(generator_round(round), losses);
-  ema_.update(networks_.generator, steps_);
-  ++steps_;
-  return losses;
+  ema_.update(networks_.generator, steps());
+  return numbers;
 }
 
-void AdversarialGame::check_fits(const Dataset& data) const {
+void AdversarialGame::check_fits(const BatchShape& data) const {
   const NetworkInput &model = pictures(), &noise = latents();
   const std::int64_t classes = std::max(model.classes, noise.classes);
-  const Shape wanted{data.size(), model.shape[0], model.shape[1], model.shape[2]};
-  check(data.pictures.shape() == wanted && (classes == 0 || data.classes <= classes), "AdversarialGame",
-        "the pictures ", data.pictures, " of ", data.classes, " classes do not fit networks for ", wanted, " and ",
-        classes, " classes");
-  check(data.labels.defined() || classes <= 1, "AdversarialGame", "networks for ", classes,
+  check(data.picture == model.shape && (classes == 0 || data.classes <= classes), "AdversarialGame", "the pictures ",
+        data.picture, " of ", data.classes, " classes do not fit networks for ", model.shape, " and ", classes,
+        " classes");
+  check(data.classes > 0 || classes <= 1, "AdversarialGame", "networks for ", classes,
         " classes need data with labels");
 }
 
-// Of its own, without moving the game's.
-Rng AdversarialGame::draws() const { return Rng(rng_).split(); }
-
-AdversarialRound AdversarialGame::discriminator_round(Batches& data) {
-  check_fits(data.dataset());
+AdversarialRound AdversarialGame::discriminator_round(DataLoader& data) {
+  check_fits(data.shape());
   const std::int64_t epoch = data.position().epoch, n = data.batch_size();
   Batch batch = data.next();
   if (!batch.labels.defined()) batch.labels = Tensor::zeros({n}, {.dtype = DType::int64});
@@ -218,35 +224,59 @@ AdversarialRound AdversarialGame::generator_round(const AdversarialRound& last) 
   return round;
 }
 
-void AdversarialGame::report(const LossTerms& terms, Losses& losses) {
+// With a graph, and the noise that the losses would have drawn for it.
+Variable AdversarialGame::generate(const AdversarialRound& round) {
+  Rng draws = round.draws;
+  return networks_.generator(round.z, labels_for(networks_.generator, round.labels), {.rng = &draws});
+}
+
+void AdversarialGame::report(const LossTerms& terms, Numbers& numbers) {
   for (const LossTerm& term : terms) {
     const double value = term.value.item();
-    losses.terms[term.name] = value;
-    if (const auto lazy = lazy_.find(term.name); lazy != lazy_.end()) lazy->second = value;
+    numbers[term.name] = value;
+    if (const auto lazy = lazy_.find(term.name); lazy != lazy_.end()) lazy->second.mutable_data<double>()[0] = value;
   }
 }
 
-void AdversarialGame::update_discriminator(const AdversarialRound& round, Losses& losses) {
-  const bool due = steps_ % options_.regularisers.r1_interval == 0;
-  DiscriminatorLoss d = discriminator_loss(options_, networks_, round, due ? Penalty::with : Penalty::without);
-  losses.real = mean(d.real.detach()).item();
-  losses.fake = mean(d.fake.detach()).item();
-  if (options_.regularisers.r1_gamma > 0) losses.terms["r1"] = lazy_["r1"];
-  if (options_.regularisers.r2_gamma > 0) losses.terms["r2"] = lazy_["r2"];
-  report(d.terms, losses);
-  losses.discriminator = finite(d.loss, "discriminator", steps_);
-  if (options_.regularisers.lecam > 0) static_cast<void>(networks_.lecam(d.real.detach(), d.fake.detach()));
-  d.terms.clear();
-  discriminator_optimizer_.step(grad(std::move(d.loss), discriminator_optimizer_.parameters()));
-  if (options_.regularisers.clip > 0) clip_weights(discriminator_optimizer_.parameters(), options_.regularisers.clip);
+void AdversarialGame::update_discriminator(const std::function<AdversarialRound()>& next, Numbers& numbers) {
+  const RegulariserOptions& r = options_.regularisers;
+  const bool due = steps() % r.r1_interval == 0;
+  if (r.r1_gamma > 0) numbers["r1"] = lazy_.at("r1").item();
+  if (r.r2_gamma > 0) numbers["r2"] = lazy_.at("r2").item();
+  std::vector<ScorePair> scores;
+  numbers["d_loss"] = discriminator_player_.minimize([&] {
+    DiscriminatorLoss d = discriminator_loss(options_, networks_, next(), due ? Penalty::with : Penalty::without);
+    scores.push_back({d.real.detach(), d.fake.detach()});
+    report(d.terms, numbers);
+    return std::move(d.loss);
+  });
+  numbers["d_real"] = mean(scores.back().real).item();
+  numbers["d_fake"] = mean(scores.back().fake).item();
+  if (r.lecam > 0)
+    for (const ScorePair& pair : scores) static_cast<void>(networks_.lecam(pair.real, pair.fake));
+  if (r.clip > 0) clip_weights(discriminator_player_.optimizer().parameters(), r.clip);
 }
 
-void AdversarialGame::update_generator(const AdversarialRound& round, Losses& losses) {
-  GeneratorLoss g = generator_loss(options_, networks_, round);
-  report(g.terms, losses);
-  losses.generator = finite(g.loss, "generator", steps_);
-  g.terms.clear();
-  generator_optimizer_.step(grad(std::move(g.loss), generator_optimizer_.parameters()));
+void AdversarialGame::update_generator(const std::function<AdversarialRound()>& next, Numbers& numbers) {
+  numbers["g_loss"] = generator_player_.minimize([&] {
+    GeneratorLoss g = generator_loss(options_, networks_, next());
+    report(g.terms, numbers);
+    return std::move(g.loss);
+  });
+}
+
+std::vector<std::pair<std::string, Network*>> AdversarialGame::networks() {
+  return {
+      {"generator", &networks_.generator}, {"discriminator", &networks_.discriminator}, {"generator_ema", &ema_.model}};
+}
+
+void AdversarialGame::prepare_snapshot(Rng& draws, const DataLoader&) {
+  shown_labels_ = column_labels(std::clamp<std::int64_t>(latents().classes, 1, kMaxColumns), kRows);
+  shown_z_ = draws.normal({shown_labels_.size(0), latents().shape[0]});
+}
+
+Tensor AdversarialGame::snapshot() {
+  return picture_grid(to_uint8(sample(shown_z_, shown_labels_)), shown_labels_.size(0) / kRows);
 }
 
 Tensor AdversarialGame::sample(const Tensor& z, const Tensor& labels) {
@@ -254,31 +284,14 @@ Tensor AdversarialGame::sample(const Tensor& z, const Tensor& labels) {
   return ema_.model(z, labels_for(ema_.model, labels), {.mode = Mode::eval}).value();
 }
 
-StateDict AdversarialGame::state() {
-  StateDict all;
-  const auto add = [&](const std::string& prefix, StateDict part) {
-    for (auto& [name, tensor] : part) all[prefix + "." + name] = std::move(tensor);
-  };
-  add("generator", state_dict(networks_.generator));
-  add("discriminator", state_dict(networks_.discriminator));
-  add("generator_ema", state_dict(ema_.model));
-  add("generator_optimizer", state_dict(generator_optimizer_));
-  add("discriminator_optimizer", state_dict(discriminator_optimizer_));
-  if (options_.regularisers.lecam > 0) add("lecam", state_dict(networks_.lecam));
-  all["rng"] =
-      Tensor::from({std::bit_cast<std::int64_t>(rng_.seed()), std::bit_cast<std::int64_t>(rng_.counter())}, {2});
-  for (const auto& [name, value] : lazy_) all[name] = Tensor::from({value}, {});
-  all["step"] = Tensor::from({steps_}, {});
-  return all;
-}
-
-void AdversarialGame::load_state(const StateDict& given) {
-  StateDict own = state();
-  duel::load_state(own, given, "the checkpoint");
-  const std::vector<std::int64_t> rng = own["rng"].to_vector<std::int64_t>();
-  rng_ = Rng(std::bit_cast<std::uint64_t>(rng[0]), std::bit_cast<std::uint64_t>(rng[1]));
-  for (auto& [name, value] : lazy_) value = own[name].item();
-  steps_ = own["step"].data<std::int64_t>()[0];
+void AdversarialGame::visit(Visitor& v) {
+  v.child("generator", networks_.generator);
+  v.child("discriminator", networks_.discriminator);
+  v.child("generator_ema", ema_.model);
+  v.child("generator_optimizer", generator_player_);
+  v.child("discriminator_optimizer", discriminator_player_);
+  if (options_.regularisers.lecam > 0) v.child("lecam", networks_.lecam);
+  for (auto& [name, value] : lazy_) v.buffer(name, value);
 }
 
 }  // namespace duel

@@ -5,22 +5,29 @@
 #include <map>
 #include <string>
 
-#include "duel/gan/dataset.h"
+#include "duel/gan/games/game.h"
 #include "duel/gan/games/regularisers.h"
 #include "duel/gan/losses.h"
-#include "duel/gan/models/network.h"
 #include "duel/nn/ema.h"
-#include "duel/nn/optim.h"
 
 namespace duel {
+
+/// Which pictures the two updates of a step look at, and who is first.
+enum class UpdateOrder : std::uint8_t {
+  separate,         ///< the discriminator, then the generator with new noise
+  shared,           ///< the discriminator, then the generator, by the pictures it has made for the discriminator
+  generator_first,  ///< the generator, then the discriminator, which is shown the pictures of before the update
+};
 
 struct AdversarialGameOptions {
   Blueprint generator, discriminator;
   std::string loss = "vanilla";  ///< see adversarial_losses(); "gan" makes the discriminator's scores probabilities
-  AdamOptions generator_optimizer{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
-  AdamOptions discriminator_optimizer{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
+  OptimizerOptions generator_optimizer{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
+  OptimizerOptions discriminator_optimizer{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
+  LearningOptions learning{};  ///< of both
   RegulariserOptions regularisers{};
-  std::int64_t d_steps = 1;  ///< discriminator updates per generator update
+  std::int64_t d_steps = 1, g_steps = 1;  ///< updates of each per step
+  UpdateOrder order = UpdateOrder::separate;
   double ema_decay = 0.998;
   std::int64_t ema_start = 0;
   EmaBuffers ema_buffers = EmaBuffers::copy;
@@ -34,6 +41,7 @@ struct AdversarialRound {
   Tensor z;       ///< [N, latent]
   Rng draws{0};   ///< for dropout, augmentations, points of penalties: each look at a round draws the same numbers
   std::int64_t epoch = 0;  ///< of the data
+  Variable fake{};         ///< what the generator has made of z already; undefined if it is yet to
 };
 
 struct DiscriminatorLoss {
@@ -62,47 +70,30 @@ GeneratorLoss generator_loss(const AdversarialGameOptions& options, AdversarialN
                              const AdversarialRound& round);
 
 /// Everything one run of training holds. Not movable: optimisers refer to the parameters.
-class AdversarialGame {
+class AdversarialGame final : public Game {
  public:
   using Options = AdversarialGameOptions;
   explicit AdversarialGame(const Options& options);
-  AdversarialGame(const AdversarialGame&) = delete;
-  AdversarialGame& operator=(const AdversarialGame&) = delete;
-
-  struct Losses {
-    double discriminator = 0, generator = 0;
-    double real = 0, fake = 0;  ///< mean logits of the last discriminator update
-    /// What else is in the two, by name, as last computed, without an interval's weight; 0 before. Terms of one name
-    /// are the generator's.
-    std::map<std::string, double> terms;
-  };
-
-  /// One step: `d_steps` updates of the discriminator, each on a batch of its own, then one of the generator and its
-  /// average. The data's pictures and classes must be the networks'. Throws when a loss is not finite, before any
-  /// update made with it.
-  Losses step(Batches& data);
 
   // What `step` does to begin each update; for those who want to look at its loss instead.
   /// Takes the next batch, and noise from the game's random stream.
-  AdversarialRound discriminator_round(Batches& data);
+  AdversarialRound discriminator_round(DataLoader& data);
   /// `last` is the round of the last discriminator update.
   AdversarialRound generator_round(const AdversarialRound& last);
 
-  /// Throws if its pictures or classes are not those of the networks.
-  void check_fits(const Dataset& data) const;
+  void check_fits(const BatchShape& data) const override;
+  std::int64_t batches_per_step() const override { return options_.d_steps * options_.learning.accumulations; }
+  std::vector<Player*> players() override { return {&generator_player_, &discriminator_player_}; }
+  std::vector<std::pair<std::string, Network*>> networks() override;
+  /// Rows of samples, one class per column, ten at most.
+  void prepare_snapshot(Rng& draws, const DataLoader& data) override;
+  Tensor snapshot() override;
 
   /// Pictures [N, C, H, W] from the averaged generator, in evaluation mode. Labels are left out without classes.
   Tensor sample(const Tensor& z, const Tensor& labels);
 
-  std::int64_t steps() const { return steps_; }
   const Options& options() const { return options_; }
-  /// Parameters, buffers, averages, optimisers, random stream, steps, by name. The tensors of the networks and
-  /// optimisers share memory with the game.
-  StateDict state();
-  /// Continues from what `state` gave; throws, having changed nothing, when it doesn't fit.
-  void load_state(const StateDict& state);
-
-  AdversarialNetworks& networks() { return networks_; }
+  AdversarialNetworks& adversaries() { return networks_; }
   Network& generator() { return networks_.generator; }
   Network& discriminator() { return networks_.discriminator; }
   /// [latent] and the classes, [C, H, W] and the classes.
@@ -110,18 +101,21 @@ class AdversarialGame {
   const NetworkInput& pictures() const { return networks_.discriminator.input(); }
 
  private:
-  void update_discriminator(const AdversarialRound& round, Losses& losses);
-  void update_generator(const AdversarialRound& round, Losses& losses);
-  Rng draws() const;
-  void report(const LossTerms& terms, Losses& losses);
+  /// d_loss, g_loss, d_real and d_fake (mean scores of the last discriminator update), and what else is in the losses,
+  /// by name, as last computed, without an interval's weight; 0 before.
+  Numbers play(DataLoader& data) override;
+  void visit(Visitor& v) override;
+  void update_discriminator(const std::function<AdversarialRound()>& next, Numbers& numbers);
+  void update_generator(const std::function<AdversarialRound()>& next, Numbers& numbers);
+  Variable generate(const AdversarialRound& round);
+  void report(const LossTerms& terms, Numbers& numbers);
 
   Options options_;
-  Rng rng_;
   AdversarialNetworks networks_;
-  Adam generator_optimizer_, discriminator_optimizer_;
+  Player generator_player_, discriminator_player_;
   Ema<Network> ema_;
-  std::int64_t steps_ = 0;
-  std::map<std::string, double> lazy_{{"r1", 0}};  // terms that are due at intervals, as last computed
+  std::map<std::string, Tensor> lazy_;  // terms that are due at intervals, as last computed
+  Tensor shown_z_, shown_labels_;
 };
 
 }  // namespace duel

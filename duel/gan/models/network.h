@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "duel/gan/class_losses.h"
+#include "duel/gan/models/autoencoders.h"
 #include "duel/gan/models/model_options.h"
 #include "duel/nn/module.h"
 
@@ -26,6 +27,12 @@ struct Judgement {
   ClassJudgement classes{};    ///< its logits are always there
   Variable rotations{};        ///< [N, 4]: of quarter turns (SSGAN)
   Variable local{}, global{};  ///< [N, R, H, W] and [N, R] (InfoMax-GAN)
+};
+
+/// What an auto-encoder makes of N pictures.
+struct Reconstruction {
+  Variable pictures;              ///< [N, C, H, W]
+  DiagonalGaussian posterior{};   ///< of a variational one
 };
 
 /// Holds a network: `network(x, labels, pass)`, `network(x, pass)`. A plain copy shares the parameters, as with every
@@ -50,6 +57,14 @@ class Network {
   Judgement judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin, const Pass& pass = {}) {
     return held_->judge(pictures, labels, origin, pass);
   }
+  /// Of an auto-encoder. Throws for other networks.
+  Reconstruction reconstruct(const Variable& pictures, const Pass& pass = {}) {
+    return held_->reconstruct(pictures, pass);
+  }
+  /// Codes [N, code] of pictures, of a variational one their means. Throws for other networks.
+  Variable encode(const Variable& pictures, const Pass& pass = {}) { return held_->encode(pictures, pass); }
+  /// Pictures [N, C, H, W] of codes [N, code]. Throws for other networks than auto-encoders.
+  Variable decode(const Variable& codes, const Pass& pass = {}) { return held_->decode(codes, pass); }
   void visit(Visitor& v) { held_->visit(v); }
 
  private:
@@ -58,6 +73,9 @@ class Network {
     virtual std::unique_ptr<Any> copy() const = 0;
     virtual Variable forward(const Variable& x, const Tensor& labels, const Pass& pass) = 0;
     virtual Judgement judge(const Variable& x, const Tensor& labels, PictureOrigin origin, const Pass& pass) = 0;
+    virtual Reconstruction reconstruct(const Variable& x, const Pass& pass) = 0;
+    virtual Variable encode(const Variable& x, const Pass& pass) = 0;
+    virtual Variable decode(const Variable& codes, const Pass& pass) = 0;
     virtual void visit(Visitor& v) = 0;
   };
   template <class N>
@@ -90,6 +108,30 @@ class Network {
         all.classes.logits = forward(x, labels, pass);
         return all;
       }
+    }
+    Reconstruction reconstruct(const Variable& x, const Pass& pass) override {
+      if constexpr (requires { network(x, pass).posterior; }) {
+        VariationalOutput output = network(x, pass);
+        return {std::move(output.pictures), std::move(output.posterior)};
+      } else if constexpr (requires { network.decode(x, pass); }) {
+        return {network(x, pass)};
+      } else {
+        fail("Network", "this network is no auto-encoder");
+      }
+    }
+    Variable encode(const Variable& x, const Pass& pass) override {
+      if constexpr (requires { network.encode(x, pass).mu; })
+        return network.encode(x, pass).mu;
+      else if constexpr (requires { network.decode(x, pass); })
+        return network.encode(x, pass);
+      else
+        fail("Network", "this network is no auto-encoder");
+    }
+    Variable decode(const Variable& codes, const Pass& pass) override {
+      if constexpr (requires { network.decode(codes, pass); })
+        return network.decode(codes, pass);
+      else
+        fail("Network", "this network is no auto-encoder");
     }
     void visit(Visitor& v) override { network.visit(v); }
   };

@@ -1,0 +1,41 @@
+#include "duel/gan/games/game.h"
+
+#include <bit>
+
+namespace duel {
+
+Numbers Game::step(DataLoader& data) {
+  check_fits(data.shape());
+  Numbers numbers = play(data);
+  ++steps_;
+  return numbers;
+}
+
+StateDict Game::state() {
+  detail::CollectState collect;
+  visit(collect);
+  StateDict all = std::move(collect.found);
+  all["rng"] =
+      Tensor::from({std::bit_cast<std::int64_t>(rng_.seed()), std::bit_cast<std::int64_t>(rng_.counter())}, {2});
+  all["step"] = Tensor::from({steps_}, {});
+  return all;
+}
+
+void Game::load_state(const StateDict& given) {
+  StateDict own = state();
+  duel::load_state(own, given, "the checkpoint");
+  const std::vector<std::int64_t> rng = own["rng"].to_vector<std::int64_t>();
+  rng_ = Rng(std::bit_cast<std::uint64_t>(rng[0]), std::bit_cast<std::uint64_t>(rng[1]));
+  steps_ = own["step"].data<std::int64_t>()[0];
+}
+
+Network make_discriminator(Rng& rng, const Blueprint& given, std::string_view loss) {
+  if (loss != "gan") return given.make(rng);
+  Blueprint blueprint = given;
+  check(blueprint.get("scores").has_value(), "make_discriminator",
+        "the loss 'gan' is for probabilities, this discriminator gives logits: use 'vanilla'");
+  blueprint.set("scores", "probabilities");
+  return blueprint.make(rng);
+}
+
+}  // namespace duel

@@ -1,0 +1,50 @@
+// Player: one side of a game, the networks that one optimiser moves.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "duel/nn/optim.h"
+
+namespace duel {
+
+struct LearningOptions {
+  std::int64_t accumulations = 1;  ///< batches per update; the update minimises the mean of their losses
+  double clip_norm = 0;            ///< limit of the norm of all gradients together; 0: none
+};
+
+class Player {
+ public:
+  /// `networks`: any module, which must outlive the player. `name` is for messages: "generator".
+  template <class Module>
+  Player(std::string name, Module& networks, const OptimizerOptions& optimizer, const LearningOptions& learning = {})
+      : name_(std::move(name)), learning_(checked(learning)), optimizer_(make_optimizer(networks, optimizer)) {}
+
+  /// One update. `loss`, called once for each of the batches to be accumulated, computes a loss, shape []. Throws for
+  /// one that is not finite, before anything was updated with it. Returns the mean loss.
+  double minimize(const std::function<Variable()>& loss);
+
+  const std::string& name() const { return name_; }
+  Optimizer& optimizer() { return *optimizer_; }
+  const LearningOptions& learning() const { return learning_; }
+  /// Keeps the norm of each parameter's gradient of the next update.
+  void watch_gradients() { watched_ = true; }
+  /// Those of the last update that was watched, by the parameter's name, before any clipping.
+  const std::vector<std::pair<std::string, double>>& gradient_norms() const { return norms_; }
+  void visit(Visitor& v) { optimizer_->visit(v); }
+
+ private:
+  static LearningOptions checked(const LearningOptions& o);
+  void keep_norms(const Variables& gradients);
+
+  std::string name_;
+  LearningOptions learning_;
+  std::unique_ptr<Optimizer> optimizer_;
+  bool watched_ = false;
+  std::vector<std::pair<std::string, double>> norms_;
+};
+
+}  // namespace duel
