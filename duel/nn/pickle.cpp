@@ -320,18 +320,22 @@ class Unpickler {
       }
       case Op::binpersid: push(Persistent{pop()}); return;
       case Op::reduce: reduce(); return;
-      case Op::build:  // attributes of a dictionary, such as a state_dict's _metadata, say nothing of its items
-        pop();
-        as<Dict>(top(), "a dictionary");
-        return;
+      case Op::build: build(pop()); return;
       default:
         expect(false, "opcode ", static_cast<int>(op), ", which makes objects or is none; only plain data is read");
     }
   }
+  void build(Index state) {
+    if (auto* call = std::get_if<Call>(&pickle_.values[top()])) {
+      expect(!call->state, "an object is given its state twice");
+      call->state = state;
+    } else {  // attributes of a dictionary, such as a state_dict's _metadata, say nothing of its items
+      as<Dict>(top(), "a dictionary");
+    }
+  }
   void push_global(std::string name) {
-    expect(maker_of(name) != Maker::other || context_.is_allowed(name), "the file would have Python use '", name,
-           "'; only tensors, dictionaries, lists, numbers and texts are read. Load it in Python and save its "
-           "state_dict()");
+    expect(maker_of(name) != Maker::other || context_.is_allowed(name), "the file would have Python use '", name, "'; ",
+           context_.advice);
     push(Global{std::move(name)});
   }
   void reduce() {

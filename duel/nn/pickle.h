@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <iosfwd>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -41,8 +42,9 @@ struct Global {
 };
 /// What Python would make by calling a function.
 struct Call {
-  Index function;   ///< a Global
-  Index arguments;  ///< a tuple
+  Index function;                ///< a Global
+  Index arguments;               ///< a tuple
+  std::optional<Index> state{};  ///< what the object made would be given then, by its __setstate__
 };
 /// Something that lies outside of the pickle.
 struct Persistent {
@@ -62,6 +64,7 @@ struct Context {
   const char* operation;
   std::string where;                     ///< the file
   bool (*is_allowed)(std::string_view);  ///< which globals there may be, besides those of dicts, sets and bytes
+  const char* advice;                    ///< what is read, and what to do with a file that has other globals
 };
 
 constexpr std::uint64_t kMaxValues = std::uint64_t{1} << 22;

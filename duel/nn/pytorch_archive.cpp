@@ -86,8 +86,9 @@ class LegacyArchive : public PytorchArchive {
   std::uint64_t position() { return static_cast<std::uint64_t>(file_.tellg()); }
   std::uint64_t left() { return file_bytes_ - position(); }
   pickle::Pickle next(const pickle::Context& context) {
-    return pickle::read_pickle(file_, left(),
-                               {context.operation, cat(context.where, ", from byte ", position()), context.is_allowed});
+    return pickle::read_pickle(
+        file_, left(),
+        {context.operation, cat(context.where, ", from byte ", position()), context.is_allowed, context.advice});
   }
   void read_bytes(void* to, std::uint64_t bytes) {
     file_.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes));

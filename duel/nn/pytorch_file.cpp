@@ -19,6 +19,8 @@ namespace fs = std::filesystem;
 using pickle::Index;
 
 constexpr char kLoad[] = "load_pytorch";
+constexpr char kAdvice[] =
+    "only tensors, dictionaries, lists, numbers and texts are read. Load it in Python and save its state_dict()";
 constexpr int kMaxDepth = 64;
 
 // Element types of PyTorch, and what their elements become here.
@@ -113,11 +115,13 @@ class Loader {
       : path_(path),
         file_bytes_(regular_file_size(kLoad, path)),
         archive_(open_pytorch_archive(kLoad, path)),
-        pickle_(archive_->read_pickle({kLoad, cat(path), is_allowed})) {}
+        pickle_(archive_->read_pickle({kLoad, cat(path), is_allowed, kAdvice})) {}
 
   PytorchFile load() {
     std::map<std::string, PytorchStorage> storages;
     for (const pickle::Value& value : pickle_.values) {
+      const auto* call = std::get_if<pickle::Call>(&value);
+      expect(!call || !call->state, "an object with attributes of its own; ", kAdvice);
       const auto* persistent = std::get_if<pickle::Persistent>(&value);
       if (!persistent) continue;
       const StorageId id = storage_id(persistent->id);

@@ -103,10 +103,10 @@ TEST_CASE("load_idx_dataset: pictures with their labels, of either split") {
   make_file(folder / "train-labels-idx1-ubyte", idx({3}, std::string_view("\2\0\4", 3)));
   make_file(folder / "t10k-images-idx3-ubyte", idx({1, 2, 2}, "ABCD"));
   make_file(folder / "t10k-labels-idx1-ubyte", idx({1}, "\1"));
-  const Dataset train = load_idx_dataset(folder.path(), Split::train);
+  const TensorDataset train = load_idx_dataset(folder.path(), Split::train);
   CHECK(train.pictures.shape() == Shape{3, 1, 1, 2});
   CHECK(train.labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{2, 0, 4});
-  CHECK(train.classes == 5);
+  CHECK(train.count == 5);
   CHECK(load_idx_dataset(folder.path(), Split::test).pictures.to_vector<std::uint8_t>() ==
         std::vector<std::uint8_t>{'A', 'B', 'C', 'D'});
 }

@@ -113,6 +113,16 @@ TEST_CASE("png: every kind is read") {
   check_read({2, 2, 8, grey, {0, 1, 0, 2, 0, 3, 4}, "", true}, {1, 2, 2}, {1, 2, 3, 4});
 }
 
+TEST_CASE("png: read_picture keeps 16 bits") {
+  const auto read = [](const Png& png) { return decode_picture(png.bytes(), "it").to_vector<float>(); };
+  CHECK(read({1, 1, 16, rgb, {0, 1, 0, 2, 0, 255, 255}}) == std::vector<float>{256 / 257.F, 512 / 257.F, 255});
+  CHECK(read({2, 1, 16, grey_alpha, {0, 16, 0, 255, 255, 16, 0, 0, 0}}) == std::vector<float>{4096 / 257.F, 255});
+  CHECK(read({1, 1, 16, grey_alpha, {0, 0, 0, 127, 255}}) == std::vector<float>{32768 / 257.F});
+  const std::string black = chunk("tRNS", {0, 0});
+  CHECK(read({2, 1, 16, grey, {0, 0, 0, 0, 1}, black}) == std::vector<float>{255, 1 / 257.F});
+  CHECK(read({1, 2, 16, grey, {0, 0, 1, 0, 0, 2}, "", true}) == std::vector<float>{1 / 257.F, 2 / 257.F});
+}
+
 TEST_CASE("png: cut at any byte, or with any byte altered") {
   const std::string whole =
       Png{2, 2, 8, palette, {0, 1, 0, 0, 0, 1}, chunk("PLTE", {1, 2, 3, 4, 5, 6}) + chunk("tEXt", "a")}.bytes();

@@ -44,5 +44,10 @@ inline std::string file_content(const std::filesystem::path& path) {
 inline void make_file(const std::filesystem::path& path, std::string_view content) {
   std::ofstream(path, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
 }
+/// Changes one byte of a file where it lies: much faster than to write it anew.
+inline void set_byte(const std::filesystem::path& path, std::size_t at, char byte) {
+  std::fstream file(path, std::ios::binary | std::ios::in | std::ios::out);
+  file.seekp(static_cast<std::streamoff>(at)).put(byte);
+}
 
 }  // namespace duel::testing

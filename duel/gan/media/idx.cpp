@@ -125,7 +125,7 @@ Tensor read_idx(const fs::path& path) {
   return t;
 }
 
-Dataset load_idx_dataset(const fs::path& folder, Split split) {
+TensorDataset load_idx_dataset(const fs::path& folder, Split split) {
   const std::string prefix = split == Split::train ? "train" : "t10k";
   const fs::path picture_file = find_file(folder, prefix + "-images-idx3-ubyte");
   const fs::path label_file = find_file(folder, prefix + "-labels-idx1-ubyte");
@@ -134,11 +134,11 @@ Dataset load_idx_dataset(const fs::path& folder, Split split) {
         pictures.shape());
   check(labels.dim() == 1 && labels.size(0) == pictures.size(0), "load_idx_dataset", label_file, " has labels ",
         labels.shape(), " for the pictures ", pictures.shape(), " of ", picture_file, "; there must be one for each");
-  Dataset dataset;
+  TensorDataset dataset;
   dataset.pictures = pictures.unsqueeze(1);
   dataset.labels = labels.to(DType::int64);
   const auto* first = labels.data<std::uint8_t>();
-  dataset.classes = *std::max_element(first, first + labels.numel()) + 1;
+  dataset.count = *std::max_element(first, first + labels.numel()) + 1;
   dataset.validate();
   return dataset;
 }

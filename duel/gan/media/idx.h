@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "duel/gan/dataset.h"
+#include "duel/gan/data/tensor_dataset.h"
 
 namespace duel {
 
@@ -17,6 +17,6 @@ enum class Split : std::uint8_t { train, test };
 /// MNIST, Fashion-MNIST or the like from a folder: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or
 /// `t10k-...` for the test split, each plain or with `.gz`. Pictures [N, 1, H, W]; classes: the largest label + 1.
 /// Throws if a file is missing or the two don't belong together.
-Dataset load_idx_dataset(const std::filesystem::path& folder, Split split);
+TensorDataset load_idx_dataset(const std::filesystem::path& folder, Split split);
 
 }  // namespace duel

@@ -3,7 +3,7 @@
 
 #include <filesystem>
 
-#include "duel/tensor/tensor.h"
+#include "duel/gan/media/encoded_picture.h"
 
 namespace duel {
 
@@ -11,9 +11,11 @@ namespace duel {
 /// pictures give equal bytes.
 void write_png(const std::filesystem::path& path, const Tensor& picture);
 
-/// Any PNG as uint8 [C, H, W] with C = 1 (grey) or 3 (sRGB), row-major: palettes are looked up, 16 bits scaled to 8,
-/// transparency blended onto white by value (as browsers do), a gamma other than sRGB's converted. A file that is cut
-/// short, altered or no PNG throws `Error` with the path and what is wrong, before memory is taken for the picture.
+/// `read_picture` of a PNG file and nothing else, in uint8: 16 bits are rounded to 8.
 Tensor read_png(const std::filesystem::path& path);
+
+/// What `read_picture` and `read_picture_info` do with PNG files.
+Tensor decode_png(const EncodedPicture& file);
+PictureInfo png_info(const EncodedPicture& file);
 
 }  // namespace duel
