@@ -3,6 +3,7 @@
 # tests/apps runs the program `duel`; where that is not built (see apps/CMakeLists.txt) they are skipped.
 if(TARGET duel_app)
   target_compile_definitions(test_apps PRIVATE DUEL_PROGRAM="$<TARGET_FILE:duel_app>")
+  target_link_libraries(test_apps PRIVATE duel_report)
   add_dependencies(test_apps duel_app)
 else()
   set_target_properties(test_apps PROPERTIES EXCLUDE_FROM_ALL ON)
@@ -11,13 +12,13 @@ else()
   set_tests_properties(${all_tests} PROPERTIES DISABLED ON)
 endif()
 
-# One of them looks at pages in a browser; without one it is skipped.
+# Some of them look at pages in a browser; without one they are skipped.
 find_program(CHROMIUM chromium)
 if(CHROMIUM AND TARGET duel_app)
   target_compile_definitions(test_apps PRIVATE DUEL_CHROMIUM="${CHROMIUM}")
 elseif(TARGET duel_app)
-  message(WARNING "The test of the inspect page in a browser is skipped: chromium not found. On Debian: apt install chromium")
-  set_tests_properties(apps/browser_test PROPERTIES DISABLED ON)
+  message(WARNING "The tests of pages in a browser are skipped: chromium not found. On Debian: apt install chromium")
+  set_tests_properties(apps/browser_test apps/report_browser_test PROPERTIES DISABLED ON)
 endif()
 
 # A program of somebody else's, against the installed library; it is the README's example.

@@ -5,33 +5,37 @@
 namespace duel::app {
 namespace {
 
-constexpr const char* kFormat = "duel checkpoint 1";
-constexpr const char* kPosition = "data.position";  // epoch, batch, pictures in all
+constexpr const char* kFormat = "duel checkpoint 2";
+constexpr const char* kPosition = "data.position";  // epoch, batch, examples in all
 constexpr const char* kStep = "step";
+constexpr const char* kTraining = "training";  // what the trainer remembers
 
-// Under a name each in the metadata.
-template <class F>
-void describe_data(DataSizes& sizes, F&& f) {
-  f("channels", sizes.channels);
-  f("height", sizes.height);
-  f("width", sizes.width);
-  f("classes", sizes.classes);
+Json shape_json(const BatchShape& shape) {
+  const auto sizes = [](const Shape& s) {
+    Json list = Json::array();
+    for (std::int64_t i = 0; i < s.dim(); ++i) list.push_back(s[i]);
+    return list;
+  };
+  return {{"picture", sizes(shape.picture)}, {"target", sizes(shape.target)}, {"classes", shape.classes}};
 }
 
-std::string data_json(DataSizes sizes) {
-  Json json;
-  describe_data(sizes, [&](const char* name, std::int64_t size) { json[name] = size; });
-  return json.dump();
+Shape read_picture_shape(const Json& json) {
+  Shape shape;
+  for (const Json& size : json) {
+    const auto n = size.get<std::int64_t>();
+    check(n >= 1 && n <= 65536, "read checkpoint", "a picture can't have a side of ", n);
+    shape.push_back(n);
+  }
+  check(shape.dim() == 0 || shape.dim() == 3, "read checkpoint", "a picture can't be ", shape);
+  return shape;
 }
 
-DataSizes read_data_json(const Json& json) {
-  DataSizes sizes;
-  describe_data(sizes, [&](const char* name, std::int64_t& size) {
-    size = json.at(name).get<std::int64_t>();
-    check(size >= (std::string_view(name) == "classes" ? 0 : 1) && size <= 65536, "read checkpoint", "the data's ",
-          name, " can't be ", size);
-  });
-  return sizes;
+BatchShape read_shape_json(const Json& json) {
+  BatchShape shape{read_picture_shape(json.at("picture")), read_picture_shape(json.at("target")),
+                   json.at("classes").get<std::int64_t>()};
+  check(shape.picture.dim() == 3 && shape.classes >= 0 && shape.classes <= 65536, "read checkpoint",
+        "its pictures can't be ", shape.picture, " of ", shape.classes, " classes");
+  return shape;
 }
 
 }  // namespace
@@ -42,11 +46,13 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
   c.content = read_safetensors(file);
   const auto& metadata = c.content.metadata;
   const auto format = metadata.find("format");
-  check(format != metadata.end() && format->second == kFormat, "read checkpoint", file,
+  check(format != metadata.end() && format->second.starts_with("duel checkpoint "), "read checkpoint", file,
         " is a safetensors file but no checkpoint of duel train");
+  check(format->second == kFormat, "read checkpoint", file, " is a '", format->second, "', this program reads '",
+        kFormat, "' only: use the version of duel that wrote it");
   try {
     apply(c.options, {Json::parse(metadata.at("config")), file.string()});
-    c.options.data_sizes = read_data_json(Json::parse(metadata.at("data")));
+    c.options.data_shape = read_shape_json(Json::parse(metadata.at("data")));
     const Tensor& step = c.content.tensors.at(kStep);
     c.step = static_cast<std::int64_t>(step.item());
   } catch (const std::exception& e) {
@@ -55,34 +61,39 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
   return c;
 }
 
-void write_checkpoint(const std::filesystem::path& file, const TrainOptions& options, AdversarialGame& game,
-                      const Batches& batches) {
+void write_checkpoint(const std::filesystem::path& file, const TrainOptions& options, const Trained& trained) {
   Safetensors content;
-  content.tensors = game.state();
-  const Batches::Position position = batches.position();
-  content.tensors[kPosition] = Tensor::from({position.epoch, position.index, batches.dataset().size()}, {3});
+  content.tensors = trained.game.state();
+  for (auto& [name, tensor] : trained.training) content.tensors[std::string(kTraining) + "." + name] = tensor;
+  const DataLoader::Position position = trained.data.position();
+  content.tensors[kPosition] = Tensor::from({position.epoch, position.index, trained.data.dataset().size()}, {3});
   content.metadata = {{"format", kFormat},
                       {"config", to_json(options, Scope::numbers).dump()},
-                      {"data", data_json(options.data_sizes)}};
+                      {"data", shape_json(options.data_shape).dump()}};
   write_safetensors(file, content);
 }
 
-void restore_checkpoint(const Checkpoint& checkpoint, AdversarialGame& game, Batches& batches) {
+void restore_checkpoint(const Checkpoint& checkpoint, const Trained& trained) {
   StateDict state = checkpoint.content.tensors;
   const auto node = state.extract(kPosition);
   check(!node.empty() && node.mapped().dtype() == DType::int64 && node.mapped().numel() == 3, "read checkpoint",
         checkpoint.file, " doesn't say where in the data it was");
   const std::vector<std::int64_t> position = node.mapped().to_vector<std::int64_t>();
-  check(position[2] == batches.dataset().size(), "read checkpoint", checkpoint.file, " was made with ", position[2],
-        " pictures, this data has ", batches.dataset().size(), "; give the same --data");
-  const Batches::Position before = batches.position();
-  batches.restore({position[0], position[1]});
+  const std::int64_t size = trained.data.dataset().size();
+  check(position[2] == size, "read checkpoint", checkpoint.file, " was made with ", position[2],
+        " examples, this data has ", size, "; give the same --data");
+  const StateDict training = part(state, kTraining);
+  std::erase_if(state, [](const auto& item) { return item.first.starts_with(std::string(kTraining) + "."); });
+  check_state(trained.training, training, "the checkpoint's training state");
+  const DataLoader::Position before = trained.data.position();
+  trained.data.restore({position[0], position[1]});
   try {
-    game.load_state(state);
+    trained.game.load_state(state);
   } catch (...) {
-    batches.restore(before);
+    trained.data.restore(before);
     throw;
   }
+  load_state(trained.training, training, "the checkpoint's training state");
 }
 
 StateDict part(const StateDict& state, const std::string& prefix) {

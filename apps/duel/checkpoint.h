@@ -15,19 +15,26 @@ namespace duel::app {
 struct Checkpoint {
   std::filesystem::path file;
   Safetensors content;
-  TrainOptions options;  ///< those of Scope::numbers and the data's sizes; the rest are defaults
+  TrainOptions options;  ///< those of Scope::numbers and the shape of the data; the rest are defaults
   std::int64_t step = 0;
 };
 
 /// Throws `Error`, naming the file, if it can't be read or isn't a checkpoint.
 Checkpoint read_checkpoint(const std::filesystem::path& file);
 
-/// Writes `file` as a whole or not at all. `options.data_sizes` must be those of the data.
-void write_checkpoint(const std::filesystem::path& file, const TrainOptions& options, AdversarialGame& game,
-                      const Batches& batches);
+/// What is saved and restored: the game, its place in the data, and what else training remembers, by name, in tensors
+/// that are shared with whoever remembers it.
+struct Trained {
+  Game& game;
+  DataLoader& data;
+  StateDict training;
+};
 
-/// Puts game and data where they were. Throws, having changed neither, if the checkpoint doesn't fit.
-void restore_checkpoint(const Checkpoint& checkpoint, AdversarialGame& game, Batches& batches);
+/// Writes `file` as a whole or not at all. `options.data_shape` must be that of the data.
+void write_checkpoint(const std::filesystem::path& file, const TrainOptions& options, const Trained& trained);
+
+/// Puts all of it where it was. Throws, having changed nothing, if the checkpoint doesn't fit.
+void restore_checkpoint(const Checkpoint& checkpoint, const Trained& trained);
 
 /// The tensors named `prefix`.something, as something.
 StateDict part(const StateDict& state, const std::string& prefix);

@@ -45,9 +45,9 @@ int run(int argc, char** argv) {
   CLI::App program("duel trains generative adversarial networks and draws with them.");
   program.set_version_flag("--version", "duel " DUEL_VERSION);
   program.allow_extras();
-  const std::vector<Command> commands = {train_command(program),  sample_command(program),  translate_command(program),
-                                         info_command(program),   convert_command(program), config_command(program),
-                                         inspect_command(program)};
+  const std::vector<Command> commands = {train_command(program),   sample_command(program),  translate_command(program),
+                                         info_command(program),    convert_command(program), config_command(program),
+                                         inspect_command(program), report_command(program)};
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
@@ -61,7 +61,8 @@ int run(int argc, char** argv) {
     refuse_leftovers(*command.line, "duel " + command.line->get_name());
     return command.run();
   }
-  throw UsageError("which command: train, sample, translate, info, convert, config or inspect? See duel --help");
+  throw UsageError(
+      "which command: train, sample, translate, info, convert, config, inspect or report? See duel --help");
 }
 
 // Must not throw: what fails here is not told.

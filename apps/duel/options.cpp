@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/duel/describe_options.h"
 #include "apps/duel/presets.h"
 #include "duel/nn/atomic_file.h"
 #include "duel/tensor/nearest.h"
@@ -61,6 +62,13 @@ bool assign(const OptionInfo& info, std::string& to, const Json& from) {
   return true;
 }
 
+bool assign(const OptionInfo&, std::vector<std::int64_t>& to, const Json& from) {
+  if (!from.is_array() || !std::all_of(from.begin(), from.end(), [](const Json& j) { return j.is_number_integer(); }))
+    return false;
+  to = from.get<std::vector<std::int64_t>>();
+  return true;
+}
+
 bool assign(const OptionInfo&, std::vector<std::string>& to, const Json& from) {
   if (!from.is_array() || !std::all_of(from.begin(), from.end(), [](const Json& j) { return j.is_string(); }))
     return false;
@@ -70,12 +78,27 @@ bool assign(const OptionInfo&, std::vector<std::string>& to, const Json& from) {
   return true;
 }
 
+template <class T>
+bool assign(const OptionInfo&, T& to, const Json& from) {
+  return from.is_string() && set_from_text(to, from.get_ref<const std::string&>());
+}
+
 template <class Number>
+requires std::is_arithmetic_v<Number>
 bool assign(const OptionInfo& info, Number& to, const Json& from) {
   if (std::is_integral_v<Number> ? !from.is_number_integer() : !from.is_number()) return false;
   if (!in_range(info, from.get<double>())) return false;
   to = from.get<Number>();
   return true;
+}
+
+template <class T>
+Json as_json(const T& value) {
+  if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> ||
+                std::is_same_v<T, std::vector<std::string>> || std::is_same_v<T, std::vector<std::int64_t>>)
+    return value;
+  else
+    return to_text(value);
 }
 
 std::string bounds(const OptionInfo& info) {
@@ -108,33 +131,36 @@ Layer preset_layer(const std::string& name) {
   usage_error("unknown preset '{}'{}; duel config --list shows them all", name, nearest(name, names));
 }
 
-// Makes a network for these data, as far as its options allow.
-void fit(Blueprint& network, const DataSizes& data) {
-  const auto set = [&](const char* name, const std::string& text) {
-    if (network.get(name)) network.set(name, text);
-  };
-  const bool both_sides = network.get("size").value_or("").find('x') != std::string::npos;
-  set("channels", to_text(data.channels));
-  set("size", both_sides ? to_text(Size2{data.height, data.width}) : to_text(data.height));
-  set("resolution", to_text(data.height));
-  // Networks that know classes know one of data without labels.
-  if (network.get("classes").value_or("0") != "0") set("classes", to_text(std::max<std::int64_t>(1, data.classes)));
-}
-
-CatalogueEntry chosen_model(const TrainOptions& o) {
-  try {
-    CatalogueEntry entry = catalogue_entry(o.model);
-    for (auto& [part, network] : entry.networks) fit(network, o.data_sizes);
-    const auto set = [&](const char* name, std::int64_t value) {
-      if (value > 0) set_option(entry, fmt::format("{}={}", name, value));
-    };
-    set("latent", o.latent);
-    set("width", o.width);
-    set("stages", o.stages);
-    for (const std::string& assignment : o.model_options) set_option(entry, assignment);
-    return entry;
-  } catch (const Error& e) {
-    throw UsageError(e.what());
+// Each game has its own usual networks, losses and rates: a layer that chooses another game begins with them.
+void choose_game(TrainOptions& o, const Layer& layer) {
+  const auto named = layer.values.find("game");
+  GameKind kind{};
+  if (named == layer.values.end() || !assign({}, kind, *named) || kind == o.game_kind) return;
+  const TrainOptions fresh;
+  o.game_kind = kind;
+  o.model = fresh.model;
+  o.loss = fresh.loss;
+  o.g_lr = o.d_lr = kind == GameKind::adversarial ? fresh.g_lr : 2e-4;  // pytorch-CycleGAN-and-pix2pix
+  o.game.order = fresh.game.order;
+  o.data.mode = DataMode::single;
+  o.optimizer = fresh.optimizer;
+  switch (kind) {
+    case GameKind::adversarial: break;
+    case GameKind::translate:
+      o.model = "pix2pix-unet_256";
+      o.game.order = UpdateOrder::shared;
+      o.data.mode = DataMode::aligned;
+      break;
+    case GameKind::cycle:
+      o.model = "CycleGAN-resnet_9blocks";
+      o.loss = "lsgan";
+      o.data.mode = DataMode::unaligned;
+      break;
+    case GameKind::autoencode:
+      o.model = "autoencoder-variational";
+      o.g_lr = 1e-3;
+      o.optimizer.beta1 = 0.9;
+      break;
   }
 }
 
@@ -158,42 +184,18 @@ void choose_duration(TrainOptions& options, const Layer& layer) {
 
 }  // namespace
 
+std::vector<std::string> format_names() {
+  std::vector<std::string> names{"auto"};
+  for (const DatasetFormat& format : dataset_formats()) names.emplace_back(format.name);
+  return names;
+}
+
 std::vector<std::string> loss_names() {
   std::vector<std::string> names;
   for (const AdversarialLoss& loss : adversarial_losses()) names.emplace_back(loss.name);
   for (const char* elsewhere : {"dcgan", "logistic", "wgan-logistic-ns", "rpgan", "r3gan", "wgan-gp"})
     names.emplace_back(elsewhere);
   return names;
-}
-
-AdversarialGameOptions TrainOptions::default_game() {
-  const CatalogueEntry entry = conditional_dcgan();
-  return {.generator = entry.network("generator"), .discriminator = entry.network("discriminator")};
-}
-
-AdversarialGameOptions game_options(const TrainOptions& o) {
-  AdversarialGameOptions game = o.game;
-  const CatalogueEntry entry = chosen_model(o);
-  game.generator = entry.network("generator");
-  game.discriminator = entry.network("discriminator");
-  for (AdamOptions* adam : {&game.generator_optimizer, &game.discriminator_optimizer}) {
-    adam->beta1 = o.beta1;
-    adam->beta2 = o.beta2;
-  }
-  RegulariserOptions& r = game.regularisers;
-  game.loss = o.loss;
-  if (o.loss == "wgan-gp") {
-    game.loss = "wgan";
-    if (r.gradient_penalty == 0) r.gradient_penalty = 10;
-  }
-  r.gradient_penalty_at = o.gp_at == "real" ? PenaltyAt::real : o.gp_at == "fake" ? PenaltyAt::fake : PenaltyAt::mixed;
-  r.gradient_penalty_over = o.gp_over == "pixel" ? NormOver::pixel : NormOver::sample;
-  game.ema_buffers = o.ema_buffers == "average" ? EmaBuffers::average : EmaBuffers::copy;
-  if (o.soft_labels) r.targets = kSoftTargets;
-  r.targets.real_low -= o.label_smoothing;
-  r.targets.real_high -= o.label_smoothing;
-  r.targets.flip = o.noisy_labels;
-  return game;
 }
 
 std::string flag(std::string_view name) {
@@ -207,6 +209,7 @@ std::string expects(const OptionInfo& info, const std::string&) {
   return info.choices.empty() ? "a text in UTF-8" : fmt::format("one of {}", fmt::join(info.choices, ", "));
 }
 std::string expects(const OptionInfo&, const std::vector<std::string>&) { return "a list of texts in UTF-8"; }
+std::string expects(const OptionInfo&, const std::vector<std::int64_t>&) { return "a list of integers"; }
 std::string expects(const OptionInfo& info, std::int64_t) { return "an integer, " + bounds(info); }
 std::string expects(const OptionInfo& info, std::uint64_t) { return "an integer, " + bounds(info); }
 std::string expects(const OptionInfo& info, double) { return "a number, " + bounds(info); }
@@ -214,7 +217,6 @@ std::string expects(const OptionInfo& info, double) { return "a number, " + boun
 Json parse_word(const std::string& word, bool) {
   return word == "true" ? Json(true) : word == "false" ? Json(false) : Json(word);
 }
-Json parse_word(const std::string& word, const std::string&) { return word; }
 Json parse_word(const std::string& word, std::int64_t) { return parse_number<std::int64_t>(word); }
 Json parse_word(const std::string& word, std::uint64_t) { return parse_number<std::uint64_t>(word); }
 Json parse_word(const std::string& word, double) { return parse_number<double>(word); }
@@ -228,10 +230,16 @@ Json parse_word(const std::string& word, const std::vector<std::string>&) {
   return list;
 }
 
+Json parse_word(const std::string& word, const std::vector<std::int64_t>&) {
+  Json list = parse_word(word, std::vector<std::string>());
+  for (Json& item : list) item = parse_number<std::int64_t>(item.get<std::string>());
+  return list;
+}
+
 Json to_json(TrainOptions options, std::optional<Scope> scope) {
   Json json = Json::object();
   describe(options, [&](const OptionInfo& info, const auto& value) {
-    if (!scope || *scope == info.scope) json[info.name] = value;
+    if (!scope || *scope == info.scope) json[info.name] = as_json(value);
   });
   return json;
 }
@@ -250,6 +258,7 @@ Layer read_json_layer(const std::string& file) {
 }
 
 void apply(TrainOptions& options, const Layer& layer) {
+  choose_game(options, layer);
   forget_model(options, layer);
   std::size_t used = 0;
   describe(options, [&](const OptionInfo& info, auto& value) {

@@ -34,14 +34,14 @@ double Progress::between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
 }
 
-void Progress::update(std::int64_t step, const AdversarialGame::Losses& losses) {
+void Progress::update(std::int64_t step, const Numbers& numbers) {
   const Clock::time_point now = Clock::now();
   const double seconds = between(last_step_, now), weight = std::exp(-seconds / kMemory);
   recent_steps_ = recent_steps_ * weight + 1;
   recent_seconds_ = recent_seconds_ * weight + seconds;
   last_step_ = now;
 
-  shown_ = line(step, losses);
+  shown_ = line(step, numbers);
   if (between(last_print_, now) < (terminal_ ? kTerminalInterval : kPlainInterval)) return;
   last_print_ = now;
   if (terminal_)
@@ -61,11 +61,13 @@ void Progress::finish() {
   shown_.clear();
 }
 
-std::string Progress::line(std::int64_t step, const AdversarialGame::Losses& losses) const {
+std::string Progress::line(std::int64_t step, const Numbers& numbers) const {
   const double left = static_cast<double>(total_steps_ - step) * recent_seconds_ / recent_steps_;
-  return fmt::format("step {}/{}  {:3}%  {:.0f} images/s  D {:.3f}  G {:.3f}  {} left", step, total_steps_,
-                     100 * step / total_steps_, images_per_second(), losses.discriminator, losses.generator,
-                     duration_text(left));
+  std::string losses;
+  for (const auto& [name, label] : {std::pair("d_loss", "D"), {"g_loss", "G"}, {"loss", "loss"}})
+    if (const double* value = numbers.find(name)) losses += fmt::format("  {} {:.3f}", label, *value);
+  return fmt::format("step {}/{}  {:3}%  {:.0f} images/s{}  {} left", step, total_steps_, 100 * step / total_steps_,
+                     images_per_second(), losses, duration_text(left));
 }
 
 double Progress::images_per_second() const {

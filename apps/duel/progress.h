@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string>
 
-#include "duel/gan/games/adversarial.h"
+#include "duel/gan/games/numbers.h"
 
 namespace duel::app {
 
@@ -14,7 +14,7 @@ class Progress {
   Progress(std::int64_t total_steps, std::int64_t images_per_step);
 
   /// Call after every step.
-  void update(std::int64_t step, const AdversarialGame::Losses& losses);
+  void update(std::int64_t step, const Numbers& numbers);
   /// Ends the line, so that something else can be printed.
   void finish();
 
@@ -26,7 +26,7 @@ class Progress {
  private:
   using Clock = std::chrono::steady_clock;
   static double between(Clock::time_point from, Clock::time_point to);
-  std::string line(std::int64_t step, const AdversarialGame::Losses& losses) const;
+  std::string line(std::int64_t step, const Numbers& numbers) const;
 
   std::int64_t total_steps_, images_per_step_;
   bool terminal_;

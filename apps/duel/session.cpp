@@ -4,55 +4,116 @@
 
 #include <fmt/format.h>
 
-#include "duel/gan/media/idx.h"
+#include "duel/gan/data/lab.h"
+#include "duel/gan/data/restoration.h"
 
 namespace duel::app {
 namespace {
 
-// With `border` black pixels around each picture.
-Tensor padded(const Tensor& pictures, std::int64_t border) {
-  const Shape& s = pictures.shape();
-  Tensor wide = Tensor::zeros({s[0], s[1], s[2] + 2 * border, s[3] + 2 * border}, {.dtype = DType::uint8});
-  wide.slice(2, border, border + s[2]).slice(3, border, border + s[3]).copy_(pictures);
-  return wide;
+using Warn = std::function<void(const std::string&)>;
+
+OpenOptions open_options(const DataOptions& d, const Warn& warn) {
+  return {.format = d.format,
+          .split = d.split,
+          .classes = d.classes,
+          .max_size = d.max_size,
+          .halves = d.halves,
+          .direction = d.direction,
+          .pairing = d.pairing,
+          .warn = warn};
 }
 
-Dataset load_data(const TrainOptions& o) {
-  Dataset data = load_idx_dataset(o.data, Split::train);
-  if (!o.class_names.empty()) {
-    check(static_cast<std::int64_t>(o.class_names.size()) == data.classes, "train", o.class_names.size(),
-          " class names given, but the data in ", o.data, " has ", data.classes, " classes");
-    data.class_names = o.class_names;
+// Two folders, each with pictures of its own.
+std::unique_ptr<Dataset> open_both(const DataOptions& d, const Warn& warn) {
+  if (d.mode == DataMode::aligned) {
+    auto matched = d.direction == Direction::a_to_b ? std::make_unique<MatchedFolders>(d.path, d.path_b)
+                                                    : std::make_unique<MatchedFolders>(d.path_b, d.path);
+    if (warn)
+      for (const auto& file : matched->unmatched()) warn(file.string() + " is left out: it has no partner");
+    return matched;
   }
-  if (o.pad > 0) data.pictures = padded(data.pictures, o.pad);
-  return data;
+  if (d.mode != DataMode::unaligned)
+    throw UsageError(fmt::format("--data-b is for pairs: --data-mode {} has none", to_text(d.mode)));
+  std::shared_ptr<Dataset> a = open_dataset(d.path, open_options(d, warn)),
+                           b = open_dataset(d.path_b, open_options(d, warn));
+  if (d.direction == Direction::b_to_a) std::swap(a, b);
+  return std::make_unique<UnalignedDataset>(std::move(a), std::move(b), d.pairing);
 }
 
-TrainOptions with_sizes(TrainOptions o, const Dataset& data) {
-  const Shape& pictures = data.pictures.shape();
-  o.data_sizes = {pictures[1], pictures[2], pictures[3], data.classes};
+std::unique_ptr<Dataset> open(const DataOptions& d, const Warn& warn) {
+  if (!d.path_b.empty()) return open_both(d, warn);
+  OpenOptions o = open_options(d, warn);
+  if (o.format == "auto" && d.mode == DataMode::aligned) o.format = "aligned";
+  if (o.format == "auto" && d.mode == DataMode::unaligned) o.format = "unaligned";
+  return open_dataset(d.path, o);
+}
+
+// Values in [-1, 1] on the scale of bytes, which is what a loader takes.
+Tensor on_scale_of_bytes(const Tensor& x) {
+  Tensor y = Tensor::empty(x.shape());
+  const float* from = x.data<float>();
+  std::transform(from, from + x.numel(), y.mutable_data<float>(), [](float v) { return (v + 1) * 127.5f; });
+  return y;
+}
+
+Example lab_example(const Example& rgb) {
+  const LightnessAndColours both = lightness_and_colours(rgb.picture);
+  return {on_scale_of_bytes(both.lightness.row_major()), on_scale_of_bytes(both.colours.row_major())};
+}
+
+Transform make_transform(const DataOptions& d) {
+  TransformOptions t = d.transform;
+  if (d.mode == DataMode::colorization) t.channels = 3;
+  check_options(t);
+  return [t, mode = d.mode, spoil = RestorationOptions{d.downscale, d.noise}](const Example& example, Rng& draws) {
+    const Example transformed = transform(t, example, draws);
+    if (mode == DataMode::colorization) return lab_example(transformed);
+    if (mode == DataMode::restoration) return spoilt(spoil, transformed.picture, draws);
+    return transformed;
+  };
+}
+
+DataLoader load(const TrainOptions& o, std::uint64_t seed, const Warn& warn) {
+  const DataOptions& d = o.data;
+  std::shared_ptr<const Dataset> data = open(d, warn);
+  const auto classes = static_cast<std::int64_t>(d.class_names.size());
+  check(classes == 0 || classes == data->classes(), "train", classes, " class names given, but the data in ", d.path,
+        " has ", data->classes(), " classes");
+  return DataLoader(std::move(data), {.batch_size = d.batch_size,
+                                      .seed = seed,
+                                      .transform = make_transform(d),
+                                      .shuffle = d.shuffle ? Shuffle::yes : Shuffle::no,
+                                      .workers = d.workers});
+}
+
+TrainOptions with_data(TrainOptions o, const DataLoader& data) {
+  o.data_shape = data.shape();
+  if (o.data.class_names.empty()) o.data.class_names = data.dataset().class_names();
   return o;
 }
 
-AdversarialGame::Options seeded(AdversarialGame::Options game, std::uint64_t seed) {
-  game.seed = seed;
+std::unique_ptr<Game> fitting_game(const TrainOptions& o, std::uint64_t seed, const DataLoader& data) {
+  std::unique_ptr<Game> game = make_game(o, seed);
+  try {
+    game->check_fits(data.shape());
+  } catch (const Error& e) {
+    throw UsageError(fmt::format("{}; choose another --model, or other sizes with --preprocess and --pad", e.what()));
+  }
   return game;
 }
 
 }  // namespace
 
-Session::Session(const TrainOptions& given) : Session(given, load_data(given)) {}
-
-Session::Session(const TrainOptions& given, Dataset data)
-    : options(with_sizes(given, data)),
+Session::Session(const TrainOptions& given, const Warn& warn)
+    : options(given),
       streams(given.seed),
-      batches(std::move(data), given.batch_size, streams.split().seed()),
-      game(seeded(game_options(options), streams.split().seed())) {
-  try {
-    game.check_fits(batches.dataset());
-  } catch (const Error& e) {
-    throw UsageError(fmt::format("{}; choose another --model, or make pictures larger with --pad", e.what()));
-  }
+      data(load(given, streams.split().seed(), warn)),
+      game((options = with_data(given, data), fitting_game(options, streams.split().seed(), data))),
+      rates(options, *game) {}
+
+void Session::restore(const Checkpoint& checkpoint) {
+  rates.catch_up(checkpoint.step);
+  restore_checkpoint(checkpoint, trained());
 }
 
 }  // namespace duel::app

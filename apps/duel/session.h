@@ -2,23 +2,23 @@
 #pragma once
 
 #include "apps/duel/checkpoint.h"
+#include "apps/duel/learning_rates.h"
 
 namespace duel::app {
 
 struct Session {
-  /// Reads the data and makes the networks; writes nothing.
-  explicit Session(const TrainOptions& options);
+  /// Reads the data and makes the networks; writes nothing. `warn` gets a line for each file that is left out.
+  explicit Session(const TrainOptions& options, const std::function<void(const std::string&)>& warn = {});
 
   /// Goes back to where the checkpoint was made. Throws if it doesn't fit these options or this data.
-  void restore(const Checkpoint& checkpoint) { restore_checkpoint(checkpoint, game, batches); }
+  void restore(const Checkpoint& checkpoint);
+  Trained trained() { return {*game, data, rates.state()}; }
 
   TrainOptions options;  ///< with the data's sizes
   Rng streams;           ///< seeds everything that is random, in the order of the members, and then what else is
-  Batches batches;
-  AdversarialGame game;
-
- private:
-  Session(const TrainOptions& given, Dataset data);
+  DataLoader data;
+  std::unique_ptr<Game> game;
+  LearningRates rates;
 };
 
 }  // namespace duel::app

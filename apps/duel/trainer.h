@@ -27,19 +27,20 @@ class Trainer {
   /// state is saved.
   End train(const RunDirectory& run, const InterruptGuard& interrupt);
 
-  std::int64_t step() const { return session_.game.steps(); }
+  std::int64_t step() const { return session_.game->steps(); }
   std::int64_t total_steps() const { return total_steps_; }
 
  private:
-  AdversarialGame::Losses make_step();
-  void log(MetricsLog& metrics, const AdversarialGame::Losses& losses, double images_per_second) const;
+  Numbers make_step();
+  void log(MetricsLog& metrics, const Numbers& numbers, const Progress& progress);
+  void report_data(Progress& progress);
   void sample(const RunDirectory& run);
   void save(const RunDirectory& run);
 
   Session session_;
-  Tensor labels_, z_;  // of the samples, the same throughout
   Anomalies anomalies_;
   std::int64_t total_steps_;
+  double waited_ = 0, waited_from_ = 0;  // for data since the last line of the log, and when that was
 };
 
 }  // namespace duel::app

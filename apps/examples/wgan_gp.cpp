@@ -35,8 +35,8 @@ Sequential make_critic(Rng& rng) {
 
 int main(int argc, char** argv) try {
   const std::int64_t steps = argc > 1 ? std::strtoll(argv[1], nullptr, 10) : 500;
-  const Dataset data = load_idx_dataset(argc > 2 ? argv[2] : "/usr/share/datasets/fashion-mnist", Split::train);
-  Batches batches(data, kBatch, /*seed=*/1);
+  const TensorDataset data = load_idx_dataset(argc > 2 ? argv[2] : "/usr/share/datasets/fashion-mnist", Split::train);
+  DataLoader batches(data, {.batch_size = kBatch, .seed = 1});
 
   Rng rng(1);
   Sequential generator = make_generator(rng), critic = make_critic(rng);

@@ -1,37 +1,14 @@
 // The page of `duel inspect` in a real browser, Debian's chromium without a window.
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-
+#include "tests/apps/browser.h"
 #include "tests/apps/program.h"
 
 using namespace duel::testing;
 namespace fs = std::filesystem;
 
-#ifndef DUEL_CHROMIUM
-#define DUEL_CHROMIUM ""
-#endif
-
-namespace {
-
-// The document of the page at `address` after its scripts have run.
-std::string dumped(const TempFolder& folder, const std::string& address) {
-  const std::string out = (folder / "dom").string();
-  const std::string command = "timeout 120 '" DUEL_CHROMIUM
-                              "' --headless --no-sandbox --disable-gpu --dump-dom "
-                              "--user-data-dir='" +
-                              (folder / "profile").string() + "' '" + address + "' >'" + out + "' 2>/dev/null";
-  REQUIRE_MESSAGE(std::system(command.c_str()) == 0, command);
-  return file_content(out);
-}
-
-}  // namespace
-
 TEST_CASE("the page draws the graph and shows the node of its address, without an error") {
-  if (std::string(DUEL_CHROMIUM).empty()) {
-    MESSAGE("skipped: no chromium");
-    return;
-  }
+  if (!has_browser()) return;
   const World w;
   const fs::path out = w.folder / "out";
   REQUIRE(run({"inspect", "--preset", "dcgan-fashion-quick", "--data", w.data.string(), "--out", out.string()}).code ==
@@ -44,7 +21,7 @@ TEST_CASE("the page draws the graph and shows the node of its address, without a
       if (n["name"].get<std::string>().starts_with("conv2d")) node = n;
     REQUIRE(node.is_object());
     const std::string id = std::to_string(node["id"].get<std::uint64_t>());
-    const std::string dom = dumped(w.folder, "file://" + (out / "index.html").string() + "#node=" + id);
+    const std::string dom = dumped_page(w.folder, "file://" + (out / "index.html").string() + "#node=" + id);
     const auto expect = [&](const std::string& piece) {
       CHECK_MESSAGE(contains(dom, piece), piece, " is not in the page of node ", id);
     };

@@ -123,7 +123,7 @@ std::vector<nlohmann::json> metrics(const std::filesystem::path& run_folder) {
   std::ifstream file(run_folder / "metrics.jsonl");
   for (std::string text; std::getline(file, text);) {
     nlohmann::json line = nlohmann::json::parse(text);
-    line.erase("images_per_second");
+    for (const char* of_time : {"images_per_second", "data_wait"}) line.erase(of_time);
     lines.push_back(std::move(line));
   }
   return lines;

@@ -186,7 +186,7 @@ TEST_CASE("a checkpoint of something else is refused") {
   make_file(world.data / "train-images-idx3-ubyte", fewer_pictures);
   const Result data = run(world.train("r", 3) + Words{"--restore"});
   CHECK(data.code == 1);
-  CHECK(contains(data.err, "96 pictures"));
+  CHECK(contains(data.err, "96 examples"));
 }
 
 TEST_CASE("a full disk keeps the last good checkpoint") {

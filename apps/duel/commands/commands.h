@@ -19,5 +19,6 @@ Command info_command(CLI::App& program);
 Command convert_command(CLI::App& program);
 Command config_command(CLI::App& program);
 Command inspect_command(CLI::App& program);
+Command report_command(CLI::App& program);
 
 }  // namespace duel::app

@@ -42,18 +42,20 @@ struct InfoLine {
 
 int checkpoint_info(const fs::path& path) {
   const Checkpoint c = read_checkpoint(fs::is_directory(path) ? RunDirectory(path).latest_checkpoint() : path);
-  const DataSizes& data = c.options.data_sizes;
-  fmt::print("{}, {} bytes\nstep {}; {}, {} classes of {} x {} pictures with {} channel{}\n", c.file.string(),
-             fmt::group_digits(fs::file_size(c.file)), c.step, c.options.model, data.classes, data.height, data.width,
-             data.channels, data.channels == 1 ? "" : "s");
-  const AdversarialGame::Options game = game_options(c.options);
-  Rng rng(0);
-  print_network("generator", game.generator.make(rng), c);
-  print_network("discriminator", game.discriminator.make(rng), c);
-  fmt::print(
-      "\nbeside them: generator_ema, like the generator; generator_optimizer and discriminator_optimizer\n"
-      "\nconfiguration\n{}\n",
-      to_json(c.options, Scope::numbers).dump(2));
+  const BatchShape& data = c.options.data_shape;
+  const auto size = [](const Shape& p) {
+    return fmt::format("{} x {} with {} channel{}", p[1], p[2], p[0], p[0] == 1 ? "" : "s");
+  };
+  fmt::print("{}, {} bytes\nstep {}; {}, {}; pictures of {}", c.file.string(), fmt::group_digits(fs::file_size(c.file)),
+             c.step, c.options.model, to_text(c.options.game_kind), size(data.picture));
+  if (data.target.dim() > 0) fmt::print(", targets of {}", size(data.target));
+  fmt::print("; {} classes\n", data.classes);
+  for (const auto& [name, blueprint] : game_networks(c.options)) {
+    Rng rng(0);
+    print_network(name.c_str(), blueprint.make(rng), c);
+  }
+  fmt::print("\nbeside them: averages, optimisers, random stream, place in the data\n\nconfiguration\n{}\n",
+             to_json(c.options, Scope::numbers).dump(2));
   return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
+#include "apps/duel/describe_options.h"
 #include "apps/duel/inspect/page.h"
 #include "apps/duel/run_directory.h"
 #include "apps/duel/session.h"
@@ -91,7 +92,7 @@ std::string describe_loss(const AdversarialGame::Options& o) {
 AdversarialRound first_pictures(const AdversarialRound& round, std::int64_t count) {
   const std::int64_t n = std::min(count, round.z.size(0));
   const auto first = [&](const Tensor& t) { return t.defined() ? t.slice(0, 0, n) : t; };
-  return {first(round.real), first(round.labels), first(round.z), round.draws, round.epoch};
+  return {first(round.real), first(round.labels), first(round.z), round.draws, round.epoch, {}};
 }
 
 NamedParameters prefixed(const std::string& prefix, NamedParameters parameters) {
@@ -101,17 +102,19 @@ NamedParameters prefixed(const std::string& prefix, NamedParameters parameters) 
 
 // Both losses at the same weights: nothing is updated in between.
 Report inspect_step(Session& session) {
-  AdversarialGame& game = session.game;
+  auto* adversarial = dynamic_cast<AdversarialGame*>(session.game.get());
+  if (!adversarial) throw UsageError("inspect looks at adversarial games only");
+  AdversarialGame& game = *adversarial;
   Report report;
   report.preset = session.options.preset;
   report.step = game.steps();
-  report.batch_size = session.options.batch_size;
+  report.batch_size = session.options.data.batch_size;
   report.seed = session.options.seed;
   report.loss = describe_loss(game.options());
   report.device = backend(Device::cpu).describe();
-  const AdversarialRound d = game.discriminator_round(session.batches), g = game.generator_round(d);
-  const auto d_loss = [&] { return discriminator_loss(game.options(), game.networks(), d, Penalty::with).loss; };
-  const auto g_loss = [&] { return generator_loss(game.options(), game.networks(), g).loss; };
+  const AdversarialRound d = game.discriminator_round(session.data), g = game.generator_round(d);
+  const auto d_loss = [&] { return discriminator_loss(game.options(), game.adversaries(), d, Penalty::with).loss; };
+  const auto g_loss = [&] { return generator_loss(game.options(), game.adversaries(), g).loss; };
   const NamedParameters d_parameters = named_parameters(game.discriminator());
   report.losses.push_back(inspect_loss("discriminator", d_loss, d_parameters));
   report.losses.push_back(

@@ -44,9 +44,12 @@ struct Source {
 Source from_checkpoint(const fs::path& file) {
   const Checkpoint c = read_checkpoint(file);
   Rng rng(0);
-  Network generator = game_options(c.options).generator.make(rng);
+  if (c.options.game_kind != GameKind::adversarial)
+    throw UsageError(fmt::format("the run's networks make pictures of pictures ({}): duel translate --run",
+                                 to_text(c.options.game_kind)));
+  Network generator = game_networks(c.options)[0].second.make(rng);
   load_state_dict(generator, part(c.content.tensors, "generator_ema"), c.file.c_str());
-  return {std::move(generator), std::max<std::int64_t>(1, c.options.data_sizes.classes), c.options.class_names,
+  return {std::move(generator), std::max<std::int64_t>(1, c.options.data_shape.classes), c.options.data.class_names,
           fmt::format("step {}", c.step), c.options.exact_conv};
 }
 

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
+#include "apps/duel/describe_options.h"
 #include "apps/duel/trainer.h"
 #include "duel/nn/atomic_file.h"
 #include "duel/tensor/exact_convolutions.h"

@@ -4,7 +4,7 @@
 #include <unordered_map>
 
 #include "apps/duel/inspect/layout.h"
-#include "apps/duel/inspect/page_files.h"
+#include "apps/duel/pages/embedded_page.h"
 
 namespace duel::app {
 namespace {
@@ -34,23 +34,6 @@ void add_layout(Json& loss, const std::vector<NodeReport>& nodes, const NodeSize
   loss["size"] = {{"width", to_tenths(layout.width)}, {"height", to_tenths(layout.height)}};
 }
 
-// As the text of a script element: nothing in it can end that.
-std::string script_text(const Json& json) {
-  std::string text;
-  for (const char c : json.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace))
-    if (c == '<')
-      text += "\\u003c";
-    else
-      text += c;
-  return text;
-}
-
-void put(std::string& page, const std::string& mark, const std::string& content) {
-  const std::size_t at = page.find(mark);
-  check(at != std::string::npos, "inspect", "the page has no ", mark);
-  page.replace(at, mark.size(), content);
-}
-
 }  // namespace
 
 std::string html_page(const Report& report) {
@@ -58,9 +41,7 @@ std::string html_page(const Report& report) {
   Json json = to_json(report);
   json["node_size"] = {{"width", size.width}, {"height", size.height}};
   for (std::size_t i = 0; i < report.losses.size(); ++i) add_layout(json["losses"][i], report.losses[i].nodes, size);
-  std::string page = kPageHtml;
-  put(page, "{{style}}", kPageCss);
-  put(page, "{{script}}", kPageJs);
+  std::string page = html(kInspectPage);
   put(page, "{{data}}", script_text(json));
   return page;
 }

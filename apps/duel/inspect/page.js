@@ -1,9 +1,6 @@
 // The page of `duel inspect`: draws what is in #data. Without scripts from elsewhere, without a network.
-'use strict';
-window.addEventListener('error', e => { document.body.dataset.errors += e.message + ' (line ' + e.lineno + ')\n'; });
 
 const data = JSON.parse(document.getElementById('data').textContent);
-const $ = id => document.getElementById(id);
 const NODE = data.node_size;  // width and height, as the layout took them
 let current = null;           // the loss shown
 let view = null;              // what of the graph is seen: x, y, width, height
@@ -11,21 +8,6 @@ let chosen = 0;               // a node's id; 0: none
 
 // ---- Small things ----
 
-function el(name, attributes, ...children) {
-  const svg = ['svg', 'g', 'rect', 'path', 'text', 'title', 'line', 'circle'].includes(name);
-  const e = svg ? document.createElementNS('http://www.w3.org/2000/svg', name) : document.createElement(name);
-  for (const [key, value] of Object.entries(attributes || {}))
-    if (key === 'onclick') e.addEventListener('click', value); else e.setAttribute(key, value);
-  e.append(...children);
-  return e;
-}
-
-function number(x) {
-  if (x === null || x === undefined) return 'not finite';
-  if (x === 0) return '0';
-  const size = Math.abs(x);
-  return size >= 1e-3 && size < 1e6 ? String(+x.toPrecision(4)) : x.toExponential(2);
-}
 const ms = x => x.toFixed(x < 10 ? 3 : 1) + ' ms';
 function bytes(n) {
   const units = ['bytes', 'KB', 'MB', 'GB'];
