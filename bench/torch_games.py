@@ -9,6 +9,7 @@ import make_golden_biggan as biggan
 import make_golden_biggan_deep as deep
 import make_golden_cyclegan as cyclegan
 import make_golden_heads as heads
+import make_golden_studiogan as studiogan
 
 
 class Game(Step):
@@ -46,21 +47,45 @@ class VanillaGame(Game):
         return F.softplus(-self.d(fake, *y)).mean()
 
 
-class SeparateVanillaGame(VanillaGame):
+class WganGame(Game):
+    def discriminator_loss(self, real, fake, y, shares):
+        on_real, on_fake = self.scores(real, fake, y)
+        return on_fake.mean() - on_real.mean()
+
+
+class WganGpGame(WganGame):
+    penalised = True
+
+    def discriminator_loss(self, real, fake, y, shares):
+        loss = super().discriminator_loss(real, fake, y, shares)
+        mixed = torch.lerp(real, fake, shares[:, None, None, None]).requires_grad_()
+        (g,) = torch.autograd.grad(self.d(mixed).sum(), mixed, create_graph=True)
+        return loss + 10 * ((g + 1e-16).flatten(1).norm(dim=1) - 1).square().mean()
+
+
+class Separate:
     """For a discriminator with batch norms."""
 
     def scores(self, real, fake, y):
         return self.d(real, *y), self.d(fake, *y)
 
 
-class WganGpGame(Game):
-    penalised = True
+class SeparateVanillaGame(Separate, VanillaGame):
+    pass
 
-    def discriminator_loss(self, real, fake, y, shares):
-        on_real, on_fake = self.scores(real, fake, y)
-        mixed = torch.lerp(real, fake, shares[:, None, None, None]).requires_grad_()
-        (g,) = torch.autograd.grad(self.d(mixed).sum(), mixed, create_graph=True)
-        return on_fake.mean() - on_real.mean() + 10 * ((g + 1e-16).flatten(1).norm(dim=1) - 1).square().mean()
+
+class SeparateWganGpGame(Separate, WganGpGame):
+    pass
+
+
+class ClippedWganGame(Separate, WganGame):
+    def minimize(self, loss, name):
+        value = super().minimize(loss, name)
+        if name == "discriminator":
+            with torch.no_grad():
+                for p in self.networks[name].parameters():
+                    p.clamp_(-0.01, 0.01)
+        return value
 
 
 class ReacganGame(Game):
@@ -96,7 +121,38 @@ class InfomaxGame(Game):
         return -on_fake.mean() + 0.2 * heads.info_nce(local, features, -10)
 
 
+# --- the tutorial's ---
+
+
+class TutorialGenerator(cyclegan.TutorialGenerator):
+    def __init__(self):
+        super().__init__()
+        up = lambda i, o, p: [nn.ConvTranspose2d(i, o, 3, 2, p), nn.BatchNorm2d(o), nn.ReLU()]
+        self.linear = nn.Linear(100, 256 * 16)
+        self.conv = nn.Sequential(*up(256, 128, 0), *up(128, 64, 1), nn.ConvTranspose2d(64, 1, 4, 2, 2), nn.Tanh())
+
+    def forward(self, z):
+        return self.conv(self.linear(z).reshape(-1, 256, 4, 4))
+
+
+def tutorial_discriminator():
+    discriminator, act = cyclegan.TutorialDiscriminator(), nn.LeakyReLU(0.2)
+    layer = lambda i, o, *how: [nn.Conv2d(i, o, *how), nn.BatchNorm2d(o), act]
+    discriminator.conv = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1), act, *layer(16, 32, 3, 2, 1), *layer(32, 64, 3, 2, 1),
+                                       *layer(64, 128, 4))
+    discriminator.linear = nn.Linear(128, 1)
+    return discriminator
+
+
 # --- Ganzo ---
+
+
+def ganzo_fc_generator():
+    return cyclegan.GanzoFc([128, 256, 512, 1024, 784], lambda x: torch.tanh(x).reshape(-1, 1, 28, 28))
+
+
+def ganzo_fc_discriminator():
+    return cyclegan.GanzoFc([784, 1024, 512, 256, 1], torch.flatten)
 
 
 def ganzo_conv_generator():
@@ -136,10 +192,16 @@ def ganzo_critic(w=64):
 # --- mimicry ---
 
 
-def mimicry_generator(widths):
-    generator = biggan.MimicryGenerator(widths, 4)
+def mimicry_generator(widths, classes=0, sagan=False):
+    generator = biggan.MimicryGenerator(widths, 4, classes, sagan, attended=2 if sagan else 0)
     generator.l1 = nn.Linear(128, widths[0] * 16)
+    if sagan:
+        spectral_norm(generator.l1)
     return generator
+
+
+def mimicry_discriminator(**options):
+    return biggan.MimicryDiscriminator([3] + [128] * 4, 2, **options)
 
 
 class SsganDiscriminator(biggan.MimicryDiscriminator):
@@ -172,7 +234,23 @@ class InfomaxDiscriminator(nn.Module):
         return self.linear(h).flatten(), of_places, of_pictures
 
 
-# --- PyTorch-StudioGAN, whose networks the tests have for 3 classes ---
+# --- PyTorch-StudioGAN, whose networks the tests have for 3 classes and latents of length 5 ---
+
+
+def studiogan_dcgan_generator():
+    generator = studiogan.DcganGenerator([512, 256, 128, 64])
+    generator.linear0 = nn.Linear(128, 512 * 16)
+    return generator
+
+
+def studiogan_resnet_generator(classes=0):
+    generator = studiogan.Generator([256] * 4, classes)
+    generator.linear0 = nn.Linear(128, 256 * 16)
+    return generator
+
+
+def studiogan_resnet_discriminator(**options):
+    return studiogan.Discriminator([3] + [128] * 4, 2, **options)
 
 
 def studiogan_generator():
@@ -211,3 +289,20 @@ def deep_discriminator():
     discriminator = deep.deep_discriminator("studio", [512] * 4, 2, 0)
     discriminator.embedding = deep.sn(nn.Embedding(10, 512))
     return discriminator
+
+
+# --- fastai ---
+
+
+def basic_generator():
+    act = lambda: nn.ReLU(True)
+    up = lambda i, o, *how: nn.Sequential(nn.ConvTranspose2d(i, o, 4, *how, bias=False), nn.BatchNorm2d(o), act())
+    return nn.Sequential(nn.Unflatten(1, (100, 1, 1)), up(100, 512, 1, 0), up(512, 256, 2, 1), up(256, 128, 2, 1),
+                         up(128, 64, 2, 1), nn.ConvTranspose2d(64, 3, 4, 2, 1, bias=False), nn.Tanh())
+
+
+def basic_critic():
+    act = lambda: nn.LeakyReLU(0.2, True)
+    down = lambda i, o: nn.Sequential(nn.Conv2d(i, o, 4, 2, 1, bias=False), nn.BatchNorm2d(o), act())
+    return nn.Sequential(nn.Sequential(nn.Conv2d(3, 64, 4, 2, 1), act()), down(64, 128), down(128, 256),
+                         down(256, 512), nn.Conv2d(512, 1, 4), nn.Flatten(0))

@@ -139,6 +139,11 @@ class Judging(Step):
         return (self.minimize(0.5 * softplus_d(*self.d(torch.cat([real, fake])).split(len(real))), "discriminator"),)
 
 
+class Copying(Step):
+    def __call__(self, real):
+        return (self.minimize((self.g(real) - real).square().sum() / 2 / len(real), "generator"),)
+
+
 class Variational(Step):
     def __call__(self, real, noise):
         y, mu, log_var = self.g(real, noise)
@@ -249,26 +254,33 @@ class FashionDiscriminator(nn.Module):
 
 
 class MmgenGenerator(nn.Module):
-    """SNGAN, or SAGAN with attention behind the second block, for 32 x 32."""
+    """SNGAN, or SAGAN with attention behind the second block."""
 
-    def __init__(self, sagan, c=256):
+    def __init__(self, sagan, widths=(256,) * 4):
         super().__init__()
         sn = spectral_norm if sagan else lambda m: m
-        up = lambda: biggan.Up(biggan.MMGEN, c, c, sn, lambda c: biggan.MmgenNorm(c, 10, sn), {})
-        self.noise2feat = sn(nn.Linear(128, c * 16))
-        self.conv_blocks = nn.ModuleList([up(), up(), *([biggan.MmgenAttention(c)] if sagan else []), up()])
+        norm = lambda c: biggan.MmgenNorm(c, 10, sn)
+        blocks = [biggan.Up(biggan.MMGEN, i, o, sn, norm, {}) for i, o in zip(widths, widths[1:])]
+        if sagan:
+            blocks.insert(2, biggan.MmgenAttention(widths[2]))
+        c = widths[-1]
+        self.noise2feat = sn(nn.Linear(128, widths[0] * 16))
+        self.conv_blocks = nn.ModuleList(blocks)
         self.to_rgb = biggan.holder(bn=nn.BatchNorm2d(c, eps=1e-4), conv=sn(nn.Conv2d(c, 3, 3, padding=1)))
 
     forward = biggan.MmgenGenerator.forward
 
 
 class MmgenDiscriminator(nn.Module):
-    def __init__(self, sagan, c=128):
+    """The same, with attention behind the first block."""
+
+    def __init__(self, sagan, widths=(128,) * 4, halvings=2):
         super().__init__()
-        block = lambda down: biggan.Down(biggan.MMGEN, c, c, c, spectral_norm, False, down, False)
-        self.from_rgb = biggan.Down(biggan.MMGEN, 3, c, c, spectral_norm, True, True, False)
-        blocks = [block(True), block(False), block(False)]
-        self.conv_blocks = nn.ModuleList([biggan.MmgenAttention(c), *blocks] if sagan else blocks)
+        down = lambda n, i, o: biggan.Down(biggan.MMGEN, i, o, o, spectral_norm, n == 0, n < halvings, False)
+        first, *blocks = [down(n, i, o) for n, (i, o) in enumerate(zip((3, *widths), widths))]
+        c = widths[-1]
+        self.from_rgb = first
+        self.conv_blocks = nn.ModuleList([biggan.MmgenAttention(widths[0]), *blocks] if sagan else blocks)
         self.decision, self.proj_y = spectral_norm(nn.Linear(c, 1)), spectral_norm(nn.Embedding(10, c))
 
     forward = biggan.MmgenDiscriminator.forward
@@ -283,6 +295,23 @@ def biggan_generator():
 def biggan_discriminator():
     plan = [(3, 256, True), (256, 256, True), (256, 256, False), (256, 256, False)]
     return biggan.BigganDiscriminator(plan, [], classes=10)
+
+
+def sngan_64():
+    return MmgenGenerator(False, [1024, 512, 256, 128, 64]), MmgenDiscriminator(False, [64, 128, 256, 512, 1024], 5)
+
+
+def mimicry_conditional(sagan):
+    attended = dict(attended=2) if sagan else {}
+    return games.mimicry_generator([256] * 4, 10, sagan), games.mimicry_discriminator(classes=10, **attended)
+
+
+def studiogan_dcgan():
+    return games.studiogan_dcgan_generator(), games.studiogan.DcganDiscriminator([3, 64, 128, 256, 512])
+
+
+def studiogan_sngan():
+    return games.studiogan_resnet_generator(10), games.studiogan_resnet_discriminator(classes=10, wrap=games.deep.sn)
 
 
 def both(make):
@@ -308,29 +337,46 @@ WORKLOADS = {
     "dcgan-64-r1": lambda: Vanilla(dcgan_generator(), dcgan_discriminator(norm=None), r1_gamma=10.0),
     "wgan-gp-64": lambda: WganGp(dcgan_generator(), dcgan_discriminator(norm=None), lr=1e-4, betas=(0.0, 0.9)),
     "sngan-32": lambda: Hinge(MmgenGenerator(False), MmgenDiscriminator(False), **ORIGINAL),
+    "sngan-64": lambda: Hinge(*sngan_64(), **ORIGINAL),
     "sagan-32": lambda: Hinge(MmgenGenerator(True), MmgenDiscriminator(True), **ORIGINAL),
     "biggan-32": lambda: Hinge(biggan_generator(), biggan_discriminator(), lr=2e-4, betas=(0.0, 0.999)),
     "cyclegan-256-forward": lambda: Forward(resnet()),
     "cyclegan-128": lambda: Cyclegan(both(resnet), both(lambda: cyclegan.Patch(3, 64, 3, "instance"))),
     "pix2pix-256": lambda: Pix2pix(cyclegan.Unet(3, 3, 8, 64, "batch"), cyclegan.Patch(6, 64, 3, "batch")),
     "pix2pix-128": lambda: Pix2pix(cyclegan.Unet(3, 3, 7, 64, "batch"), cyclegan.Patch(6, 64, 3, "batch")),
+    "pix2pix-pixel-128": lambda: Pix2pix(cyclegan.Unet(3, 3, 7, 64, "batch"), cyclegan.Pixel(6, 64, "batch")),
     "r3gan-32": lambda: R3gan(cyclegan.R3Generator(R3_WIDTHS, 16, 64, 10), cyclegan.R3Discriminator(R3_WIDTHS, 16, 10),
                               **ORIGINAL),
     "tutorial-cgan": lambda: games.VanillaGame(*mlp_gan([128, 256, 512], classes=10)),
+    "tutorial-dcgan": lambda: games.SeparateVanillaGame(games.TutorialGenerator(), games.tutorial_discriminator()),
+    "autoencoder-undercomplete": lambda: Copying(tutorial.Autoencoder(784, [512, 256], 32, nn.Tanh(), 0), lr=1e-3,
+                                                 betas=(0.9, 0.999)),
     "autoencoder-variational": lambda: Variational(Vae(), lr=1e-3, betas=(0.9, 0.999)),
+    "ganzo-fc": lambda: games.VanillaGame(games.ganzo_fc_generator(), games.ganzo_fc_discriminator(), lr=1e-4,
+                                          betas=(0.0, 0.9)),
     "ganzo-conv-64": lambda: games.SeparateVanillaGame(games.ganzo_conv_generator(), games.ganzo_conv_discriminator()),
     "ganzo-good-64": lambda: games.WganGpGame(games.GanzoGenerator(), games.ganzo_critic(), lr=1e-4, betas=(0.0, 0.9)),
     "ganzo-pix2pix": lambda: GanzoPix2pix(cyclegan.GanzoUGen(8, 4), cyclegan.GanzoPatch(4), lr=1e-4, betas=(0.0, 0.9)),
     "mimicry-sngan-64": lambda: games.Game(games.mimicry_generator([1024, 512, 256, 128, 64]),
                                            biggan.MimicryDiscriminator([3, 64, 128, 256, 512, 1024], 5), **ORIGINAL),
+    "mimicry-wgan-gp-32": lambda: games.WganGpGame(games.mimicry_generator([256] * 4),
+                                                   games.mimicry_discriminator(sn=lambda m: m, mean=True), **ORIGINAL),
     "mimicry-ssgan-32": lambda: games.SsganGame(games.mimicry_generator([256] * 4), games.SsganDiscriminator(),
                                                 **ORIGINAL),
     "mimicry-infomax-32": lambda: games.InfomaxGame(games.mimicry_generator([256] * 4), games.InfomaxDiscriminator(),
                                                     **ORIGINAL),
+    "mimicry-cgan-pd-32": lambda: games.Game(*mimicry_conditional(False), **ORIGINAL),
+    "mimicry-sagan-32": lambda: games.Game(*mimicry_conditional(True), **ORIGINAL),
+    "studiogan-dcgan-32": lambda: games.SeparateVanillaGame(*studiogan_dcgan()),
+    "studiogan-wgan-gp-32": lambda: games.SeparateWganGpGame(games.studiogan_resnet_generator(),
+                                                             games.studiogan_resnet_discriminator()),
+    "studiogan-sngan-32": lambda: games.Game(*studiogan_sngan()),
     "studiogan-biggan-32": lambda: games.Game(games.studiogan_generator(), games.studiogan_discriminator()),
     "studiogan-reacgan-32": lambda: games.ReacganGame(games.studiogan_generator(), games.ReacganDiscriminator(),
                                                       lr=2.8284271e-4),
     "biggan-deep-32": lambda: games.Game(games.deep_generator(), games.deep_discriminator()),
+    "fastai-basic-64": lambda: games.ClippedWganGame(games.basic_generator(), games.basic_critic(), lr=2e-4,
+                                                     betas=(0.9, 0.99)),
     "fastai-critic": lambda: Judging(discriminator=tutorial.critic(128, 3), lr=1e-3, betas=(0.9, 0.99)),
     "fastai-unet": lambda: Restoring(restoring_unet(), lr=1e-3, betas=(0.9, 0.99)),
     "dcgan-64-sampling": lambda: Sampling(dcgan_generator()),

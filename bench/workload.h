@@ -81,25 +81,37 @@ Step dcgan_64_r1(Inputs& inputs, Extent extent);
 Step wgan_gp_64(Inputs& inputs, Extent extent);
 Step dcgan_64_sampling(Inputs& inputs, Extent extent);
 Step sngan_32(Inputs& inputs, Extent extent);
+Step sngan_64(Inputs& inputs, Extent extent);
 Step sagan_32(Inputs& inputs, Extent extent);
 Step biggan_32(Inputs& inputs, Extent extent);
 Step biggan_32_sampling(Inputs& inputs, Extent extent);
 Step cyclegan_256_forward(Inputs& inputs, Extent extent);
 Step cyclegan_128(Inputs& inputs, Extent extent);
 Step pix2pix(Inputs& inputs, Extent extent);
+Step pix2pix_pixel(Inputs& inputs, Extent extent);
 Step ganzo_pix2pix(Inputs& inputs, Extent extent);
 Step r3gan_32(Inputs& inputs, Extent extent);
 Step tutorial_cgan(Inputs& inputs, Extent extent);
+Step tutorial_dcgan(Inputs& inputs, Extent extent);
+Step ganzo_fc(Inputs& inputs, Extent extent);
 Step ganzo_conv_64(Inputs& inputs, Extent extent);
 Step ganzo_good_64(Inputs& inputs, Extent extent);
 Step mimicry_sngan_64(Inputs& inputs, Extent extent);
+Step mimicry_wgan_gp_32(Inputs& inputs, Extent extent);
 Step mimicry_ssgan_32(Inputs& inputs, Extent extent);
 Step mimicry_infomax_32(Inputs& inputs, Extent extent);
+Step mimicry_cgan_pd_32(Inputs& inputs, Extent extent);
+Step mimicry_sagan_32(Inputs& inputs, Extent extent);
+Step studiogan_dcgan_32(Inputs& inputs, Extent extent);
+Step studiogan_wgan_gp_32(Inputs& inputs, Extent extent);
+Step studiogan_sngan_32(Inputs& inputs, Extent extent);
 Step studiogan_biggan_32(Inputs& inputs, Extent extent);
 Step studiogan_reacgan_32(Inputs& inputs, Extent extent);
 Step biggan_deep_32(Inputs& inputs, Extent extent);
+Step fastai_basic_64(Inputs& inputs, Extent extent);
 Step fastai_critic(Inputs& inputs, Extent extent);
 Step fastai_unet(Inputs& inputs, Extent extent);
+Step autoencoder_undercomplete(Inputs& inputs, Extent extent);
 Step autoencoder_variational(Inputs& inputs, Extent extent);
 
 /// A state dictionary with a prefix before its names.
@@ -145,12 +157,12 @@ struct Player {
 /// The networks of an adversarial game with an optimiser each.
 struct Opponents {
   AdversarialNetworks networks;
-  Adam generator_optimizer, discriminator_optimizer;
+  std::unique_ptr<Optimizer> generator_optimizer, discriminator_optimizer;
 
   Opponents(Rng& rng, const AdversarialGameOptions& o)
       : networks{o.generator.make(rng), o.discriminator.make(rng)},
-        generator_optimizer(networks.generator, o.generator_optimizer),
-        discriminator_optimizer(networks.discriminator, o.discriminator_optimizer) {}
+        generator_optimizer(make_optimizer(networks.generator, o.generator_optimizer)),
+        discriminator_optimizer(make_optimizer(networks.discriminator, o.discriminator_optimizer)) {}
   StateDict state() {
     StateDict all;
     add_state(all, "generator.", state_dict(networks.generator));

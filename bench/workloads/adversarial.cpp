@@ -1,15 +1,20 @@
 // Adversarial games of networks from the catalogue, by the losses and rates of their systems: the tutorial's CGAN,
-// Ganzo, mimicry and PyTorch-StudioGAN. Batches are smaller than the systems' 64 (128 for ReACGAN) where PyTorch would
-// need more than about 3 s for a step.
+// Ganzo, mimicry, PyTorch-StudioGAN and fastai. Batches are smaller than the systems' 64 (128 for ReACGAN) where
+// PyTorch would need more than about 3 s for a step.
+//
+// mimicry and StudioGAN update the discriminator five times in a step. Where it is fewer times here, the losses after
+// five in single precision leave those in double precision too far to be compared: PyTorch's by 0.2 after four in
+// mimicry-sngan-64, duel's by 1e-6; both by 0.3 after five in studiogan-wgan-gp-32.
 #include "bench/workload.h"
 
 namespace duel::bench {
 namespace {
 
-const AdamOptions kMimicryAdam{.lr = 2e-4, .beta1 = 0, .beta2 = 0.9};
-const AdamOptions kDcganAdam{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};  // StudioGAN's too
+const OptimizerOptions kGanzoAdam{.lr = 1e-4, .beta1 = 0, .beta2 = 0.9};
+const OptimizerOptions kMimicryAdam{.lr = 2e-4, .beta1 = 0, .beta2 = 0.9};
+const OptimizerOptions kDcganAdam{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};  // StudioGAN's too
 
-AdversarialGameOptions game(const char* entry, const char* loss, const AdamOptions& adam, std::int64_t d_steps) {
+AdversarialGameOptions game(const char* entry, const char* loss, const OptimizerOptions& adam, std::int64_t d_steps) {
   const CatalogueEntry& model = catalogue_entry(entry);
   return {.generator = model.network("generator"),
           .discriminator = model.network("discriminator"),
@@ -17,6 +22,12 @@ AdversarialGameOptions game(const char* entry, const char* loss, const AdamOptio
           .generator_optimizer = adam,
           .discriminator_optimizer = adam,
           .d_steps = d_steps};
+}
+
+AdversarialGameOptions wgan_gp(const char* entry, const OptimizerOptions& adam, std::int64_t d_steps) {
+  AdversarialGameOptions o = game(entry, "wgan", adam, d_steps);
+  o.regularisers.gradient_penalty = 10;
+  return o;
 }
 
 // What an update of the discriminator is given; inputs are called "real0", "z0" ...
@@ -55,10 +66,11 @@ Step step(Inputs& inputs, Extent e, const AdversarialGameOptions& o) {
     Losses losses;
     for (const AdversarialRound& round : rounds) {
       losses.push_back(
-          minimize(loss_alone(discriminator_loss(o, p.networks, round, Penalty::with)), p.discriminator_optimizer));
+          minimize(loss_alone(discriminator_loss(o, p.networks, round, Penalty::with)), *p.discriminator_optimizer));
+      if (o.regularisers.clip > 0) clip_weights(p.discriminator_optimizer->parameters(), o.regularisers.clip);
       phases.end("discriminator");
     }
-    losses.push_back(minimize(loss_alone(generator_loss(o, p.networks, last)), p.generator_optimizer));
+    losses.push_back(minimize(loss_alone(generator_loss(o, p.networks, last)), *p.generator_optimizer));
     phases.end("generator");
     return losses;
   });
@@ -70,18 +82,22 @@ Step tutorial_cgan(Inputs& inputs, Extent e) {
   return step(inputs, e, game("tutorial-CGAN", "vanilla", kDcganAdam, 1));
 }
 
-Step ganzo_conv_64(Inputs& inputs, Extent e) { return step(inputs, e, game("ganzo-conv", "vanilla", kDcganAdam, 1)); }
-
-Step ganzo_good_64(Inputs& inputs, Extent e) {
-  AdversarialGameOptions o = game("ganzo-good", "wgan", {.lr = 1e-4, .beta1 = 0, .beta2 = 0.9}, 1);
-  o.regularisers.gradient_penalty = 10;
-  return step(inputs, e, o);
+Step tutorial_dcgan(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("tutorial-DCGAN", "vanilla", kDcganAdam, 1));
 }
 
-// Two of mimicry's five updates of the discriminator: with more, the losses of PyTorch's single-precision steps leave
-// those of its double-precision ones (by 0.2 after four updates, duel's by 1e-6), and the steps cannot be compared.
+Step ganzo_fc(Inputs& inputs, Extent e) { return step(inputs, e, game("ganzo-fc", "vanilla", kGanzoAdam, 1)); }
+
+Step ganzo_conv_64(Inputs& inputs, Extent e) { return step(inputs, e, game("ganzo-conv", "vanilla", kDcganAdam, 1)); }
+
+Step ganzo_good_64(Inputs& inputs, Extent e) { return step(inputs, e, wgan_gp("ganzo-good", kGanzoAdam, 1)); }
+
 Step mimicry_sngan_64(Inputs& inputs, Extent e) {
   return step(inputs, e, game("mimicry-SNGAN-64", "hinge", kMimicryAdam, 2));
+}
+
+Step mimicry_wgan_gp_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, wgan_gp("mimicry-WGAN-GP-32", kMimicryAdam, 2));
 }
 
 Step mimicry_ssgan_32(Inputs& inputs, Extent e) {
@@ -90,6 +106,26 @@ Step mimicry_ssgan_32(Inputs& inputs, Extent e) {
 
 Step mimicry_infomax_32(Inputs& inputs, Extent e) {
   return step(inputs, e, game("mimicry-InfoMax-32", "hinge", kMimicryAdam, 5));
+}
+
+Step mimicry_cgan_pd_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("mimicry-cGAN-PD-32", "hinge", kMimicryAdam, 5));
+}
+
+Step mimicry_sagan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("mimicry-SAGAN-32", "hinge", kMimicryAdam, 5));
+}
+
+Step studiogan_dcgan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-DCGAN-C10", "vanilla", kDcganAdam, 2));
+}
+
+Step studiogan_wgan_gp_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, wgan_gp("StudioGAN-WGAN-GP-C10", kDcganAdam, 1));
+}
+
+Step studiogan_sngan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-SNGAN-C10", "hinge", kDcganAdam, 5));
 }
 
 Step studiogan_biggan_32(Inputs& inputs, Extent e) {
@@ -102,6 +138,13 @@ Step studiogan_reacgan_32(Inputs& inputs, Extent e) {
 
 Step biggan_deep_32(Inputs& inputs, Extent e) {
   return step(inputs, e, game("StudioGAN-BigGAN-Deep-C10", "hinge", kDcganAdam, 5));
+}
+
+// basic_generator and basic_critic as GANLearner.wgan trains them, with fastai's usual optimiser.
+Step fastai_basic_64(Inputs& inputs, Extent e) {
+  AdversarialGameOptions o = game("fastai-basic", "wgan", {.lr = 2e-4, .beta1 = 0.9, .beta2 = 0.99}, 5);
+  o.regularisers.clip = 0.01;
+  return step(inputs, e, o);
 }
 
 }  // namespace duel::bench

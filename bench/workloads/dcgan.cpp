@@ -128,9 +128,9 @@ Step dcgan_fashion(Inputs& inputs, Extent e) {
   const Tensor z = inputs.normal("z", {e.batch, 64}), other_z = inputs.normal("other_z", {e.batch, 64});
   return step_of(std::make_shared<Demo>(rng, o), [=](Demo& p, Phases& phases) -> Losses {
     const double d = minimize(discriminator_loss(o, p.networks, {real, labels, z}, Penalty::without).loss,
-                              p.discriminator_optimizer);
+                              *p.discriminator_optimizer);
     phases.end("discriminator");
-    const double g = minimize(generator_loss(o, p.networks, {{}, other_labels, other_z}).loss, p.generator_optimizer);
+    const double g = minimize(generator_loss(o, p.networks, {{}, other_labels, other_z}).loss, *p.generator_optimizer);
     phases.end("generator");
     p.ema.update(p.networks.generator, 0);
     phases.end("average");

@@ -1,4 +1,5 @@
-// The residual networks with class labels: SNGAN, SAGAN, BigGAN and R3GAN for pictures of 32 x 32.
+// The residual networks with class labels: SNGAN, SAGAN, BigGAN and R3GAN for pictures of 32 x 32, and SNGAN for 64
+// x 64.
 #include "bench/workload.h"
 
 namespace duel::bench {
@@ -47,21 +48,22 @@ Losses hinge_step(P& p, const Game& game, Phases& phases) {
   return losses;
 }
 
-Step sngan(Inputs& inputs, Extent e, const char* name) {
+Step sngan(Inputs& inputs, Extent e, const char* name, std::int64_t rounds) {
   const SnganConfiguration& c = sngan_configuration(name);
   Rng rng(1);
   auto players = std::make_shared<Players<SnganGenerator, SnganDiscriminator>>(
       SnganGenerator(rng, c.generator), SnganDiscriminator(rng, c.discriminator),
       AdamOptions{.lr = 2e-4, .beta1 = 0, .beta2 = 0.9});
-  return step_of(players, [game = draw(inputs, 5, e, c.generator.latent)](auto& p, Phases& phases) {
+  return step_of(players, [game = draw(inputs, rounds, e, c.generator.latent)](auto& p, Phases& phases) {
     return hinge_step(p, game, phases);
   });
 }
 
 }  // namespace
 
-Step sngan_32(Inputs& inputs, Extent e) { return sngan(inputs, e, "mmgen-SNGAN-32"); }
-Step sagan_32(Inputs& inputs, Extent e) { return sngan(inputs, e, "mmgen-SAGAN-32"); }
+Step sngan_32(Inputs& inputs, Extent e) { return sngan(inputs, e, "mmgen-SNGAN-32", 5); }
+Step sngan_64(Inputs& inputs, Extent e) { return sngan(inputs, e, "mmgen-SNGAN-64", 2); }
+Step sagan_32(Inputs& inputs, Extent e) { return sngan(inputs, e, "mmgen-SAGAN-32", 5); }
 
 Step biggan_32(Inputs& inputs, Extent e) {
   const BigganConfiguration& c = biggan_configuration("BigGAN-C10");

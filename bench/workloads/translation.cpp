@@ -17,6 +17,28 @@ struct Both {
   }
 };
 
+// unet_256, or unet_128 for pictures of that size.
+template <class Discriminator>
+Step pix2pix_against(Inputs& inputs, Extent e, const typename Discriminator::Options& o) {
+  Rng rng(1);
+  Pix2pixGenerator unet(rng, {.halvings = e.side == 128 ? 7 : 8});
+  auto players =
+      std::make_shared<Players<Pix2pixGenerator, Discriminator>>(std::move(unet), Discriminator(rng, o), kAdam);
+  const Tensor a = inputs.pictures("a", e, 3), b = inputs.pictures("b", e, 3);
+  return step_of(players, [=](auto& p, Phases& phases) -> Losses {
+    const Variable fake = p.generator(a);
+    phases.end("generator forward");
+    const Variable on_fake = p.discriminator(concat({a, fake.detach()}, 1));
+    const Variable on_real = p.discriminator(concat({a, b}, 1));
+    const double d = minimize(0.5 * kVanillaLoss.discriminator(on_real, on_fake), p.discriminator_optimizer);
+    phases.end("discriminator");
+    const Variable judged = p.discriminator(concat({a, fake}, 1));
+    const double g = minimize(pix2pix_generator_loss(kVanillaLoss, judged, fake, b).total(), p.generator_optimizer);
+    phases.end("generator");
+    return {d, g};
+  });
+}
+
 }  // namespace
 
 Step cyclegan_256_forward(Inputs& inputs, Extent e) {
@@ -59,25 +81,12 @@ Step cyclegan_128(Inputs& inputs, Extent e) {
   });
 }
 
-// unet_256, or unet_128 for pictures of that size.
 Step pix2pix(Inputs& inputs, Extent e) {
-  Rng rng(1);
-  auto players = std::make_shared<Players<Pix2pixGenerator, PatchDiscriminator>>(
-      Pix2pixGenerator(rng, {.halvings = e.side == 128 ? 7 : 8}),
-      PatchDiscriminator(rng, {.in_channels = 6, .norm = TranslationNorm::batch}), kAdam);
-  const Tensor a = inputs.pictures("a", e, 3), b = inputs.pictures("b", e, 3);
-  return step_of(players, [=](auto& p, Phases& phases) -> Losses {
-    const Variable fake = p.generator(a);
-    phases.end("generator forward");
-    const Variable on_fake = p.discriminator(concat({a, fake.detach()}, 1));
-    const Variable on_real = p.discriminator(concat({a, b}, 1));
-    const double d = minimize(0.5 * kVanillaLoss.discriminator(on_real, on_fake), p.discriminator_optimizer);
-    phases.end("discriminator");
-    const Variable judged = p.discriminator(concat({a, fake}, 1));
-    const double g = minimize(pix2pix_generator_loss(kVanillaLoss, judged, fake, b).total(), p.generator_optimizer);
-    phases.end("generator");
-    return {d, g};
-  });
+  return pix2pix_against<PatchDiscriminator>(inputs, e, {.in_channels = 6, .norm = TranslationNorm::batch});
+}
+
+Step pix2pix_pixel(Inputs& inputs, Extent e) {
+  return pix2pix_against<PixelDiscriminator>(inputs, e, {.in_channels = 6, .norm = TranslationNorm::batch});
 }
 
 // u-gen, one of whose norms is not used, and patch-gan, which gives probabilities. The generator goes first, as there.
