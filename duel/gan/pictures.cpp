@@ -12,14 +12,14 @@ namespace {
 constexpr std::int64_t kGrain = 1 << 16;                    // elements
 constexpr std::int64_t kMaxPixels = std::int64_t{1} << 24;  // padding and columns beyond it can only be mistakes
 
-std::uint8_t to_byte(double x) {
-  const double value = (x + 1) * 127.5;
-  return value > 0 ? static_cast<std::uint8_t>(std::lround(std::min(value, 255.0))) : 0;  // a NaN is not above 0
-}
-
 }  // namespace
 
-Tensor to_uint8(const Tensor& pictures) {
+std::uint8_t to_byte(double level, Rounding rounding) {
+  const double clamped = level > 0 ? std::min(level, 255.0) : 0;  // a NaN is not above 0
+  return static_cast<std::uint8_t>(rounding == Rounding::nearest ? std::lround(clamped) : std::trunc(clamped));
+}
+
+Tensor to_uint8(const Tensor& pictures, Rounding rounding) {
   check(pictures.defined(), "to_uint8", "the pictures are undefined");
   Tensor x = pictures.to(Device::cpu);
   if (!x.is_dense()) x = x.row_major();
@@ -30,7 +30,11 @@ Tensor to_uint8(const Tensor& pictures) {
     const T* from = x.data<T>();
     auto* to = y.mutable_data<std::uint8_t>();
     parallel_for(n, kGrain, [&](std::int64_t begin, std::int64_t end) {
-      std::transform(from + begin, from + end, to + begin, [](T value) { return to_byte(value); });
+      std::transform(from + begin, from + end, to + begin, [&](T value) {
+        // To the one below as the originals compute it, with the roundings of their type: these decide between bytes.
+        return rounding == Rounding::nearest ? to_byte((double{value} + 1) * 127.5, rounding)
+                                             : to_byte((value + 1) / 2 * 255, rounding);
+      });
     });
   });
   return y;

@@ -9,6 +9,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "duel/tensor/error.h"
@@ -171,6 +172,9 @@ std::unique_ptr<Pool>& pool() {
 }
 
 }  // namespace
+
+SerialRegion::SerialRegion() : before_(std::exchange(inside_a_piece, true)) {}
+SerialRegion::~SerialRegion() { inside_a_piece = before_; }
 
 int num_threads() { return pool()->threads(); }
 

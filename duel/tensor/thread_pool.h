@@ -29,4 +29,16 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& f) {
       const_cast<void*>(static_cast<const void*>(std::addressof(f))));
 }
 
+/// While it lives, what `parallel_for` this thread calls runs in place: for threads that work beside those of the pool.
+class SerialRegion {
+ public:
+  SerialRegion();
+  ~SerialRegion();
+  SerialRegion(const SerialRegion&) = delete;
+  SerialRegion& operator=(const SerialRegion&) = delete;
+
+ private:
+  bool before_;
+};
+
 }  // namespace duel
