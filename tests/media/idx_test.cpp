@@ -127,3 +127,32 @@ TEST_CASE("load_idx_dataset: a folder without them, and files that don't belong 
   make_file(folder / "train-images-idx3-ubyte", idx({0, 1, 2}, ""));
   CHECK(has(error(folder.path()), "should hold [N, H, W], not [0, 1, 2]"));
 }
+
+TEST_CASE("load_idx_dataset: EMNIST's names, and its pictures upright") {
+  const TempFolder folder;
+  for (const char* name : {"emnist-letters", "emnist-digits"}) {
+    make_file(folder / cat(name, "-train-images-idx3-ubyte"), idx({1, 2, 3}, "abcdef"));
+    make_file(folder / cat(name, "-train-labels-idx1-ubyte"), idx({1}, "\1"));
+  }
+  make_file(folder / "emnist-letters-test-images-idx3-ubyte.gz", idx({2, 1, 1}, "AB"));
+  make_file(folder / "emnist-letters-test-labels-idx1-ubyte", idx({2}, "\2\3"));
+  CHECK(is_idx_dataset(folder.path()));
+  const auto error = [&](const std::filesystem::path& path, Split split) {
+    return error_of([&] { load_idx_dataset(path, split); });
+  };
+  CHECK(has(error(folder.path(), Split::train), "has 2 data sets, such as emnist-digits-... and emnist-letters-..."));
+  const auto file = folder / "emnist-letters-train-images-idx3-ubyte";
+  CHECK(is_idx_dataset(file));
+  const TensorDataset train = load_idx_dataset(file, Split::train);
+  CHECK(train.pictures.shape() == Shape{1, 1, 3, 2});
+  CHECK(train.pictures.to_vector<std::uint8_t>() == std::vector<std::uint8_t>{'a', 'd', 'b', 'e', 'c', 'f'});
+  CHECK(has(train.name(0), "emnist-letters-train-images-idx3-ubyte, picture 0"));
+  CHECK(load_idx_dataset(file, Split::test).size() == 2);
+  CHECK(load_idx_dataset(folder.path(), Split::test).size() == 2);
+  const auto digits = folder / "emnist-digits-train-images-idx3-ubyte";
+  CHECK(has(error(digits, Split::test), "has neither emnist-digits-t10k-images-idx3-ubyte nor"));
+  const auto labels = folder / "emnist-digits-train-labels-idx1-ubyte";
+  CHECK(has(error(labels, Split::train), "is not named like a file of pictures"));
+  std::filesystem::remove(labels);
+  CHECK(has(error(digits, Split::train), "has neither emnist-digits-train-labels-idx1-ubyte nor"));
+}

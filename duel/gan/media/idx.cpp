@@ -6,7 +6,10 @@
 #include <array>
 #include <cerrno>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 #include "duel/nn/atomic_file.h"
@@ -16,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr char kRead[] = "read_idx";
+constexpr char kRead[] = "read_idx", kLoad[] = "load_idx_dataset";
 constexpr std::uint64_t kMaxDeflate = 1032;  // the most that zlib's format can compress: 258 bytes in two bits
 constexpr int kMaxIdxDims = 4;
 
@@ -91,16 +94,69 @@ Shape read_sizes(GzipFile& file, const fs::path& path) {
   return sizes;
 }
 
-fs::path find_file(const fs::path& folder, const std::string& name) {
-  fs::path plain = folder / name, gzipped = folder / (name + ".gz");
+// How the names of files of pictures end, and what the names of their labels have instead.
+constexpr std::string_view kPictures = "-images-idx3-ubyte", kLabels = "-labels-idx1-ubyte", kGzip = ".gz";
+
+std::vector<std::string_view> split_names(Split split) {
+  return split == Split::train ? std::vector<std::string_view>{"train"} : std::vector<std::string_view>{"t10k", "test"};
+}
+
+// What stands before "train" or the like in the name of a file of pictures of that split, such as "emnist-letters-".
+std::optional<std::string> prefix_of(const fs::path& file, Split split) {
+  std::string name = file.filename().string();
+  if (name.ends_with(kGzip)) name.resize(name.size() - kGzip.size());
+  for (const std::string_view split_name : split_names(split))
+    if (const std::string ending = cat(split_name, kPictures); name.ends_with(ending))
+      return name.substr(0, name.size() - ending.size());
+  return std::nullopt;
+}
+
+// Those of all data sets in a folder.
+std::set<std::string> prefixes_in(const fs::path& folder, Split split) {
+  std::set<std::string> prefixes;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator(); entry.increment(error))
+    if (auto prefix = prefix_of(entry->path(), split)) prefixes.insert(std::move(*prefix));
+  return prefixes;
+}
+
+std::optional<fs::path> find_file(const fs::path& folder, const std::string& name) {
   std::error_code ignored;
-  if (fs::exists(plain, ignored)) return plain;
-  if (fs::exists(gzipped, ignored)) return gzipped;
-  check(fs::is_directory(folder, ignored), "load_idx_dataset", "there is no folder ", folder, " (looked there for ",
-        name, " and ", name,
-        ".gz); Fashion-MNIST comes with Debian's package "
-        "dataset-fashion-mnist, in /usr/share/datasets/fashion-mnist");
-  fail("load_idx_dataset", "folder ", folder, " has neither ", name, " nor ", name, ".gz");
+  for (const fs::path& path : {folder / name, folder / cat(name, kGzip)})
+    if (fs::exists(path, ignored)) return path;
+  return std::nullopt;
+}
+
+fs::path find_pictures(const fs::path& path, Split split) {
+  std::error_code ignored;
+  std::string prefix;
+  fs::path folder = path;
+  if (fs::is_regular_file(path, ignored)) {
+    const auto train = prefix_of(path, Split::train), test = prefix_of(path, Split::test);
+    check(train || test, kLoad, path, " is not named like a file of pictures, ...train", kPictures, " or the like");
+    prefix = train ? *train : *test;
+    folder = path.parent_path();
+  } else if (const std::set<std::string> prefixes = prefixes_in(path, split); !prefixes.empty()) {
+    prefix = *prefixes.begin();
+    check(prefixes.size() == 1, kLoad, "folder ", path, " has ", prefixes.size(), " data sets, such as ", prefix,
+          "... and ", *prefixes.rbegin(), "...; give the file with the pictures of the one that is wanted");
+  }
+  for (const std::string_view split_name : split_names(split))
+    if (const auto found = find_file(folder, cat(prefix, split_name, kPictures))) return *found;
+  const std::string name = cat(prefix, split_names(split).front(), kPictures);
+  check(fs::is_directory(folder, ignored), kLoad, "there is no folder ", folder, " (looked there for ", name, " and ",
+        name, ".gz); Fashion-MNIST comes with Debian's package dataset-fashion-mnist, in ",
+        "/usr/share/datasets/fashion-mnist");
+  fail(kLoad, "folder ", folder, " has neither ", name, " nor ", name, ".gz");
+}
+
+fs::path find_labels(const fs::path& pictures) {
+  std::string name = pictures.filename().string();
+  if (name.ends_with(kGzip)) name.resize(name.size() - kGzip.size());
+  name.replace(name.size() - kPictures.size(), kPictures.size(), kLabels);
+  const auto found = find_file(pictures.parent_path(), name);
+  check(found.has_value(), kLoad, "folder ", pictures.parent_path(), " has neither ", name, " nor ", name, ".gz");
+  return *found;
 }
 
 }  // namespace
@@ -125,22 +181,28 @@ Tensor read_idx(const fs::path& path) {
   return t;
 }
 
-TensorDataset load_idx_dataset(const fs::path& folder, Split split) {
-  const std::string prefix = split == Split::train ? "train" : "t10k";
-  const fs::path picture_file = find_file(folder, prefix + "-images-idx3-ubyte");
-  const fs::path label_file = find_file(folder, prefix + "-labels-idx1-ubyte");
+TensorDataset load_idx_dataset(const fs::path& path, Split split) {
+  const fs::path picture_file = find_pictures(path, split), label_file = find_labels(picture_file);
   const Tensor pictures = read_idx(picture_file), labels = read_idx(label_file);
-  check(pictures.dim() == 3 && pictures.numel() > 0, "load_idx_dataset", picture_file, " should hold [N, H, W], not ",
+  check(pictures.dim() == 3 && pictures.numel() > 0, kLoad, picture_file, " should hold [N, H, W], not ",
         pictures.shape());
-  check(labels.dim() == 1 && labels.size(0) == pictures.size(0), "load_idx_dataset", label_file, " has labels ",
-        labels.shape(), " for the pictures ", pictures.shape(), " of ", picture_file, "; there must be one for each");
+  check(labels.dim() == 1 && labels.size(0) == pictures.size(0), kLoad, label_file, " has labels ", labels.shape(),
+        " for the pictures ", pictures.shape(), " of ", picture_file, "; there must be one for each");
   TensorDataset dataset;
-  dataset.pictures = pictures.unsqueeze(1);
+  const bool is_transposed = picture_file.filename().string().starts_with("emnist-");
+  dataset.pictures = (is_transposed ? pictures.transpose(1, 2).row_major() : pictures).unsqueeze(1);
+  dataset.source = picture_file.string();
   dataset.labels = labels.to(DType::int64);
   const auto* first = labels.data<std::uint8_t>();
   dataset.count = *std::max_element(first, first + labels.numel()) + 1;
   dataset.validate();
   return dataset;
+}
+
+bool is_idx_dataset(const fs::path& path) {
+  for (const Split split : {Split::train, Split::test})
+    if (prefix_of(path, split) || !prefixes_in(path, split).empty()) return true;
+  return false;
 }
 
 }  // namespace duel

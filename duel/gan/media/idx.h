@@ -14,9 +14,14 @@ Tensor read_idx(const std::filesystem::path& path);
 
 enum class Split : std::uint8_t { train, test };
 
-/// MNIST, Fashion-MNIST or the like from a folder: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, or
-/// `t10k-...` for the test split, each plain or with `.gz`. Pictures [N, 1, H, W]; classes: the largest label + 1.
+/// MNIST, Fashion-MNIST, EMNIST or the like: NAMEtrain-images-idx3-ubyte and NAMEtrain-labels-idx1-ubyte, for the test
+/// split NAMEt10k-... or NAMEtest-..., each plain or with `.gz`. `path` is the folder they are in or, where that has
+/// several data sets such as EMNIST's, one of their files of pictures, of either split. Pictures [N, 1, H, W]; those of
+/// EMNIST (emnist-...), which are stored column by column, are turned upright. Classes: the largest label + 1.
 /// Throws if a file is missing or the two don't belong together.
-TensorDataset load_idx_dataset(const std::filesystem::path& folder, Split split);
+TensorDataset load_idx_dataset(const std::filesystem::path& path, Split split);
+
+/// Whether it looks as if `load_idx_dataset` could load it.
+bool is_idx_dataset(const std::filesystem::path& path);
 
 }  // namespace duel

@@ -156,12 +156,6 @@ bool is_folder_of_pictures(const fs::path& path) {
 
 // IDX.
 
-bool is_idx_folder(const fs::path& path) {
-  return any_entry(path, [](const fs::path& file) {
-    return file.filename().string().find("-images-idx3-ubyte") != std::string::npos;
-  });
-}
-
 Opened open_idx(const fs::path& path, const OpenOptions& options) {
   return std::make_unique<TensorDataset>(load_idx_dataset(path, options.split));
 }
@@ -210,7 +204,9 @@ constexpr Format kFormats[] = {
      open_cifar<Cifar::ten>},
     {{"cifar100", "CIFAR-100, likewise"}, is_cifar_at<Cifar::hundred>, open_cifar<Cifar::hundred>},
     {{"cifar100-coarse", "CIFAR-100 with its 20 superclasses"}, nullptr, open_cifar<Cifar::hundred_coarse>},
-    {{"idx", "a folder with MNIST's files or the like, gzipped or not"}, is_idx_folder, open_idx},
+    {{"idx", "a folder with the files of MNIST, EMNIST or the like, gzipped or not, or one of them"},
+     is_idx_dataset,
+     open_idx},
     {{"unaligned", "two folders of pictures: trainA, trainB (testA, testB), or A, B"}, is_unaligned, open_unaligned},
     {{"aligned", "pairs: a folder of pictures that hold both, or files of the same name in A and B"},
      nullptr,
