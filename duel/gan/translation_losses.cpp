@@ -5,6 +5,11 @@
 
 namespace duel {
 
+Variable translation_discriminator_loss(const AdversarialLoss& loss, const Variable& real, const Variable& fake) {
+  const Variable both = loss.discriminator(real, fake);
+  return loss.name == kLeastSquaresLoss.name ? both : 0.5 * both;
+}
+
 Variable Pix2pixGeneratorLoss::total() const { return gan + l1; }
 
 Pix2pixGeneratorLoss pix2pix_generator_loss(const AdversarialLoss& loss, const Variable& scores, const Variable& fake,

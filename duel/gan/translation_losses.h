@@ -1,10 +1,14 @@
 // The generators' losses of pix2pix and CycleGAN, term by term, with pytorch-CycleGAN-and-pix2pix's weights and names.
-// The discriminators' are adversarial losses (losses.h), pix2pix's halved.
+// The discriminators' are adversarial losses (losses.h), averaged.
 #pragma once
 
 #include "duel/gan/losses.h"
 
 namespace duel {
+
+/// What both originals' discriminators minimise: the mean of the losses of real and of generated pictures, so that they
+/// learn more slowly than the generators. (Our "lsgan" is that mean already, the other losses are sums.)
+Variable translation_discriminator_loss(const AdversarialLoss& loss, const Variable& real, const Variable& fake);
 
 struct Pix2pixGeneratorLoss {
   Variable gan, l1;  ///< shape [], weighted

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <set>
 
 #include "duel/gan/models/catalogue.h"
 #include "duel/tensor/allocator.h"
@@ -326,4 +328,92 @@ TEST_CASE("data and options that do not fit are refused") {
   CHECK_FALSE(error_with([](Options& o) { o.regularisers.r1_gamma = std::nan(""); }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.ema_decay = 2; }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.generator_optimizer.lr = -1; }).empty());
+}
+
+TEST_CASE("the orders of updates: pictures that are shared give the gradients of pictures made twice") {
+  AdversarialGame game(small());
+  DataLoader data = noise_pictures();
+  const AdversarialRound alone = game.discriminator_round(data);
+  const auto gradients_of = [&](const AdversarialRound& round) {
+    Variables all;
+    for (const Variable& g :
+         grad(generator_loss(game.options(), game.adversaries(), round).loss, parameters(game.generator())))
+      all.push_back(g);
+    for (const Variable& g : grad(discriminator_loss(game.options(), game.adversaries(), round, Penalty::with).loss,
+                                  parameters(game.discriminator())))
+      all.push_back(g);
+    return all;
+  };
+  AdversarialRound shared = alone;
+  Rng draws = alone.draws;
+  shared.fake = game.generator()(alone.z, alone.labels, {.rng = &draws});
+  const Variables once = gradients_of(shared), twice = gradients_of(alone);
+  REQUIRE(once.size() == twice.size());
+  for (std::size_t i = 0; i < once.size(); ++i) CHECK(difference(once[i].value(), twice[i].value()) == 0);
+}
+
+TEST_CASE("the orders of updates: who is first decides by which weights the other is judged") {
+  std::map<UpdateOrder, Numbers> first;
+  for (const UpdateOrder order : {UpdateOrder::separate, UpdateOrder::shared, UpdateOrder::generator_first}) {
+    Options o = small();
+    o.regularisers.r1_gamma = 0;
+    o.order = order;
+    AdversarialGame game(o);
+    DataLoader data = noise_pictures();
+    first[order] = game.step(data);
+    for (int i = 0; i < 3; ++i) CHECK(std::isfinite(game.step(data)["g_loss"]));
+  }
+  // The discriminator is the first to learn, from the same pictures, in two of them; in the third it is not.
+  CHECK(*first[UpdateOrder::shared].find("d_loss") == *first[UpdateOrder::separate].find("d_loss"));
+  CHECK(*first[UpdateOrder::shared].find("d_loss") == *first[UpdateOrder::generator_first].find("d_loss"));
+  CHECK(*first[UpdateOrder::shared].find("g_loss") != *first[UpdateOrder::generator_first].find("g_loss"));
+  CHECK(*first[UpdateOrder::shared].find("g_loss") != *first[UpdateOrder::separate].find("g_loss"));
+
+  Options refused = small();
+  refused.order = UpdateOrder::shared;
+  refused.d_steps = 2;
+  CHECK(error_of([&] { AdversarialGame game(refused); }).find("share their pictures") != std::string::npos);
+}
+
+TEST_CASE("accumulated batches update once, with the mean of their gradients") {
+  Options o = small();
+  o.learning.accumulations = 3;
+  AdversarialGame game(o);
+  DataLoader data = noise_pictures();
+  CHECK(game.batches_per_step() == 3 * o.d_steps);
+  game.step(data);
+  CHECK(game.state().at("generator_optimizer.step").item() == 1);
+  CHECK(game.state().at("discriminator_optimizer.step").item() == static_cast<double>(o.d_steps));
+  const DataLoader::Position position = data.position();
+  CHECK(position.epoch * data.per_epoch() + position.index == 3 * o.d_steps);
+}
+
+TEST_CASE("adaptive switching: a step is one update of whose turn it is") {
+  Options o = small();
+  o.adaptive.discriminator = 1e-9;  // never good enough
+  AdversarialGame stuck(o);
+  DataLoader data = noise_pictures();
+  for (int i = 0; i < 5; ++i) {
+    const Numbers n = stuck.step(data);
+    CHECK(n.contains("d_loss"));
+    CHECK_FALSE(n.contains("g_loss"));
+  }
+  CHECK(stuck.state().at("generator_optimizer.step").item() == 0);
+  o.adaptive.discriminator = 1e9;  // good enough at once
+  AdversarialGame turns(o);
+  for (int i = 0; i < 4; ++i) CHECK(turns.step(data).contains("d_loss") == (i % 2 == 0));
+}
+
+TEST_CASE("adaptive augmentation: the probability follows the scores, and is in the state") {
+  Options o = small();
+  o.regularisers.augment = "translation";
+  o.ada = AdaptiveAugmentationOptions{.target = 0.0, .interval = 1, .images = 32, .start = 0.5};
+  AdversarialGame game(o);
+  DataLoader data = noise_pictures();
+  std::set<double> seen;
+  for (int i = 0; i < 6; ++i) seen.insert(game.step(data)["augmentation"]);
+  CHECK(seen.size() > 1);
+  CHECK(game.state().contains("ada.probability"));
+  o.regularisers.augment.clear();
+  CHECK(error_of([&] { AdversarialGame refused(o); }).find("something to adapt") != std::string::npos);
 }

@@ -242,7 +242,7 @@ TEST_CASE("Options: what is no such value is refused and changes nothing") {
   check_refused(0.5, no_numbers);
   check_refused(0.5, {"none", "1e-999", "0,5"});
   check_refused(std::vector<std::int64_t>{5}, {"", ",", "1,", ",1", "1,,2", "1, 2", "1;2", "none,1", "1,none", "1.5"});
-  check_refused(Size2{5, 6}, {"", "28", "x", "28x", "x28", "28x28x28", "28 x 28", "28X28", "28,28"});
+  check_refused(Size2{5, 6}, {"", "x", "28x", "x28", "28x28x28", "28 x 28", "28X28", "28,28"});
   check_refused(std::optional<PixelRange>{{-1, 1}},
                 {"", "1", "-1,", ",1", "-1,1,2", "-1,inf", "-1x1", "none,1", "None", "none "});
   check_refused(Nonlinearity::elu, {"", "relu ", "ReLU", "0", "leaky-relu", "rel", "relu,elu"});
@@ -257,7 +257,8 @@ TEST_CASE("Options: errors name the option, what it takes and what was given") {
   CHECK(error(DcganOptions{}, "layout", "keras") == "set_option: layout takes one of pytorch, fastai; got 'keras'");
   CHECK(error(R3ganOptions{}, "widths", "768,") ==
         "set_option: widths takes integers such as 512,256, or none; got '768,'");
-  CHECK(error(MlpGanOptions{}, "size", "28") == "set_option: size takes a height and a width such as 28x28; got '28'");
+  CHECK(error(MlpGanOptions{}, "size", "28y") ==
+        "set_option: size takes a height and a width such as 28x32, or one for both; got '28y'");
   CHECK(error(FastaiUnetOptions{}, "range", "1") ==
         "set_option: range takes the lowest and the highest value such as -1,1, or none; got '1'");
   CHECK(error(SnganGeneratorOptions{}, "spectral", "pytorch") ==

@@ -79,9 +79,9 @@ TEST_CASE("MatchedFolders: by name, whatever the extension; the others are named
   CHECK(example.picture.shape() == Shape{1, 2, 2});
   CHECK(example.target.shape() == Shape{3, 2, 2});
   CHECK(example.target.to_vector<std::uint8_t>()[0] == 101);
-  const std::string differ = error_of([&] { dataset.read(1, draws); });
-  CHECK(has(differ, "[1, 1, 2]"));
-  CHECK(has(differ, "[1, 2, 1]"));
+  const Example differ = dataset.read(1, draws);  // a transform may make them one size
+  CHECK(differ.picture.shape() == Shape{1, 1, 2});
+  CHECK(differ.target.shape() == Shape{1, 2, 1});
   make_picture(a / "1.bmp", {1, 1, 1}, 1);
   CHECK(has(error_of([&] { MatchedFolders(a, b); }), "has both 1."));
   fs::remove(a / "1.bmp");

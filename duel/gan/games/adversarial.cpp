@@ -4,6 +4,7 @@
 
 #include "duel/autograd/ops.h"
 #include "duel/gan/augment.h"
+#include "duel/gan/divergence_watch.h"
 #include "duel/gan/pictures.h"
 
 namespace duel {
@@ -40,6 +41,10 @@ void check_options(const AdversarialGameOptions& o) {
         "top_k chooses pictures by their one score, and this discriminator gives one for each class: leave it out");
   check(o.d_steps >= 1 && o.g_steps >= 1, "AdversarialGame", "d_steps and g_steps must be 1 or more, got ", o.d_steps,
         " and ", o.g_steps);
+  check(!o.ada || !r.augment.empty(), "AdversarialGame",
+        "adaptive augmentation needs something to adapt: name parts of DiffAugment in augment");
+  check(o.ema_half_life >= 0 && o.ema_rampup >= 0, "AdversarialGame",
+        "ema_half_life and ema_rampup must not be negative, got ", o.ema_half_life, " and ", o.ema_rampup);
   check(o.order == UpdateOrder::separate || (o.d_steps == 1 && o.g_steps == 1 && o.learning.accumulations == 1),
         "AdversarialGame", "updates that share their pictures must be one of each per step, without accumulation, got ",
         o.d_steps, " and ", o.g_steps, ", accumulations ", o.learning.accumulations);
@@ -54,6 +59,13 @@ void check_options(const AdversarialGameOptions& o) {
 OptimizerOptions discriminator_optimizer(const AdversarialGameOptions& o) {
   const RegulariserOptions& r = o.regularisers;
   return r.lazy_betas ? lazy(o.discriminator_optimizer, r.r1_interval) : o.discriminator_optimizer;
+}
+
+// Between the scores of real and of generated pictures; none where scores only compare.
+std::optional<double> boundary(std::string_view loss) {
+  if (loss == "gan" || loss == "lsgan") return 0.5;
+  if (loss == "wgan" || loss == "relativistic") return {};
+  return 0;
 }
 
 // 0, 1, ... one class per column, again and again.
@@ -73,7 +85,7 @@ DiscriminatorLoss discriminator_loss(const AdversarialGameOptions& o, Adversaria
     const NoGrad no_grad;
     return networks.generator(z, labels_for(networks.generator, round.labels), {.rng = &draws}).value();
   };
-  Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws};
+  Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws, round.augmentation};
   JudgedPair pair{round.real, round.fake.defined() ? round.fake.value() : generate(round.z), {}};
   const ClassLoss* class_loss = class_loss_of(o.discriminator);
   const Variable real = judge.augmented(pair.real), fake = judge.augmented(pair.fake);
@@ -117,7 +129,7 @@ GeneratorLoss generator_loss(const AdversarialGameOptions& o, AdversarialNetwork
   Rng draws = round.draws;
   const Pass pass{.rng = &draws};
   const Tensor labels = labels_for(networks.generator, round.labels);
-  Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws};
+  Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws, round.augmentation};
   const ClassLoss* class_loss = class_loss_of(o.discriminator);
   const AdversarialLoss& loss = adversarial_loss(o.loss);
   Variable real;
@@ -159,6 +171,8 @@ AdversarialGame::AdversarialGame(const Options& o)
       ema_(networks_.generator, o.ema_decay, o.ema_start, o.ema_buffers) {
   lazy_["r1"] = Tensor::from({0.0}, {});
   if (o.regularisers.r2_gamma > 0) lazy_["r2"] = Tensor::from({0.0}, {});
+  if (o.adaptive.discriminator || o.adaptive.generator) switcher_.emplace(o.adaptive);
+  if (o.ada) ada_.emplace(*o.ada);
   check(latents().shape.dim() == 1, "AdversarialGame",
         "this generator makes pictures of pictures, and the game has noise for it");
   const std::int64_t told = latents().classes, asked = pictures().classes;
@@ -171,6 +185,10 @@ AdversarialGame::AdversarialGame(const Options& o)
 
 Numbers AdversarialGame::play(DataLoader& data) {
   Numbers numbers;
+  if (switcher_) {
+    take_turn(data, numbers);
+    return numbers;
+  }
   for (const char* name : {"d_loss", "g_loss", "d_real", "d_fake"}) numbers[name] = 0;
   std::vector<AdversarialRound> rounds;  // of the last discriminator update
   if (options_.order == UpdateOrder::separate) {
@@ -190,8 +208,30 @@ Numbers AdversarialGame::play(DataLoader& data) {
     update_discriminator(same, numbers);
     if (options_.order == UpdateOrder::shared) update_generator(same, numbers);
   }
-  ema_.update(networks_.generator, steps());
+  average(data.batch_size());
   return numbers;
+}
+
+// One update, of one side.
+void AdversarialGame::take_turn(DataLoader& data, Numbers& numbers) {
+  const auto next = [&] { return discriminator_round(data); };
+  if (switcher_->turn() == Turn::discriminator) {
+    update_discriminator(next, numbers);
+    switcher_->observe(numbers["d_loss"]);
+  } else {
+    update_generator([&] { return generator_round(next()); }, numbers);
+    switcher_->observe(numbers["g_loss"]);
+    average(data.batch_size());
+  }
+}
+
+void AdversarialGame::average(std::int64_t batch) {
+  const auto seen = batch * options_.learning.accumulations;
+  if (options_.ema_half_life > 0) {
+    const std::optional<double> ramp = options_.ema_rampup > 0 ? std::optional(options_.ema_rampup) : std::nullopt;
+    ema_.set_decay(ema_decay(options_.ema_half_life, seen, (steps() + 1) * seen, ramp));
+  }
+  ema_.update(networks_.generator, steps());
 }
 
 void AdversarialGame::check_fits(const BatchShape& data) const {
@@ -209,7 +249,8 @@ AdversarialRound AdversarialGame::discriminator_round(DataLoader& data) {
   const std::int64_t epoch = data.position().epoch, n = data.batch_size();
   Batch batch = data.next();
   if (!batch.labels.defined()) batch.labels = Tensor::zeros({n}, {.dtype = DType::int64});
-  return {batch.pictures, batch.labels, rng_.normal({n, latents().shape[0]}), draws(), epoch};
+  return {batch.pictures, batch.labels, rng_.normal({n, latents().shape[0]}),
+          draws(),        epoch,        ada_ ? ada_->probability() : 1};
 }
 
 AdversarialRound AdversarialGame::generator_round(const AdversarialRound& last) {
@@ -250,8 +291,16 @@ void AdversarialGame::update_discriminator(const std::function<AdversarialRound(
     report(d.terms, numbers);
     return std::move(d.loss);
   });
-  numbers["d_real"] = mean(scores.back().real).item();
-  numbers["d_fake"] = mean(scores.back().fake).item();
+  const ScorePair& last = scores.back();
+  numbers["d_real"] = mean(last.real).item();
+  numbers["d_fake"] = mean(last.fake).item();
+  if (const auto between = boundary(options_.loss))
+    numbers["d_accuracy"] = discriminator_accuracy(last.real.value(), last.fake.value(), *between);
+  last_scores_ = last;
+  if (ada_) {
+    for (const ScorePair& pair : scores) ada_->observe(pair.real.value());
+    numbers["augmentation"] = ada_->probability();
+  }
   if (r.lecam > 0)
     for (const ScorePair& pair : scores) static_cast<void>(networks_.lecam(pair.real, pair.fake));
   if (r.clip > 0) clip_weights(discriminator_player_.optimizer().parameters(), r.clip);
@@ -270,13 +319,24 @@ std::vector<std::pair<std::string, Network*>> AdversarialGame::networks() {
       {"generator", &networks_.generator}, {"discriminator", &networks_.discriminator}, {"generator_ema", &ema_.model}};
 }
 
-void AdversarialGame::prepare_snapshot(Rng& draws, const DataLoader&) {
+void AdversarialGame::prepare_snapshot(Rng& draws, const DataLoader& data) {
   shown_labels_ = column_labels(std::clamp<std::int64_t>(latents().classes, 1, kMaxColumns), kRows);
   shown_z_ = draws.normal({shown_labels_.size(0), latents().shape[0]});
+  real_spread_ = picture_spread(data.first(shown_labels_.size(0)).pictures);
 }
 
 Tensor AdversarialGame::snapshot() {
   return picture_grid(to_uint8(sample(shown_z_, shown_labels_)), shown_labels_.size(0) / kRows);
+}
+
+std::optional<double> AdversarialGame::diversity() {
+  if (real_spread_ == 0) return {};
+  return picture_spread(sample(shown_z_, shown_labels_)) / real_spread_;
+}
+
+std::vector<std::pair<std::string, Tensor>> AdversarialGame::distributions() const {
+  if (!last_scores_.real.defined()) return {};
+  return {{"logits/real", last_scores_.real.value()}, {"logits/fake", last_scores_.fake.value()}};
 }
 
 Tensor AdversarialGame::sample(const Tensor& z, const Tensor& labels) {
@@ -291,6 +351,8 @@ void AdversarialGame::visit(Visitor& v) {
   v.child("generator_optimizer", generator_player_);
   v.child("discriminator_optimizer", discriminator_player_);
   if (options_.regularisers.lecam > 0) v.child("lecam", networks_.lecam);
+  if (switcher_) v.child("switcher", *switcher_);
+  if (ada_) v.child("ada", *ada_);
   for (auto& [name, value] : lazy_) v.buffer(name, value);
 }
 

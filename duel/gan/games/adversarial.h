@@ -3,10 +3,13 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 
+#include "duel/gan/ada.h"
 #include "duel/gan/games/game.h"
 #include "duel/gan/games/regularisers.h"
+#include "duel/gan/games/switcher.h"
 #include "duel/gan/losses.h"
 #include "duel/nn/ema.h"
 
@@ -28,7 +31,12 @@ struct AdversarialGameOptions {
   RegulariserOptions regularisers{};
   std::int64_t d_steps = 1, g_steps = 1;  ///< updates of each per step
   UpdateOrder order = UpdateOrder::separate;
+  /// If one is given, a step is one update, of the side whose turn it is (see AdaptiveSwitcher).
+  AdaptiveSwitcherOptions adaptive{};
+  std::optional<AdaptiveAugmentationOptions> ada{};  ///< makes regularisers.augment adaptive
   double ema_decay = 0.998;
+  double ema_half_life = 0;  ///< in images, instead of the decay; 0: the decay
+  double ema_rampup = 0;     ///< limits the half-life to this part of the images seen; 0: no limit
   std::int64_t ema_start = 0;
   EmaBuffers ema_buffers = EmaBuffers::copy;
   std::uint64_t seed = 0;
@@ -40,8 +48,9 @@ struct AdversarialRound {
   Tensor labels;  ///< int64 [N], of the real pictures and of those to be generated; undefined without classes
   Tensor z;       ///< [N, latent]
   Rng draws{0};   ///< for dropout, augmentations, points of penalties: each look at a round draws the same numbers
-  std::int64_t epoch = 0;  ///< of the data
-  Variable fake{};         ///< what the generator has made of z already; undefined if it is yet to
+  std::int64_t epoch = 0;   ///< of the data
+  double augmentation = 1;  ///< how likely each augmentation is
+  Variable fake{};          ///< what the generator has made of z already; undefined if it is yet to
 };
 
 struct DiscriminatorLoss {
@@ -89,6 +98,10 @@ class AdversarialGame final : public Game {
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
 
+  std::optional<double> diversity() override;
+  /// Of the last discriminator update.
+  std::vector<std::pair<std::string, Tensor>> distributions() const override;
+
   /// Pictures [N, C, H, W] from the averaged generator, in evaluation mode. Labels are left out without classes.
   Tensor sample(const Tensor& z, const Tensor& labels);
 
@@ -101,12 +114,14 @@ class AdversarialGame final : public Game {
   const NetworkInput& pictures() const { return networks_.discriminator.input(); }
 
  private:
-  /// d_loss, g_loss, d_real and d_fake (mean scores of the last discriminator update), and what else is in the losses,
-  /// by name, as last computed, without an interval's weight; 0 before.
+  /// d_loss, g_loss, d_real and d_fake (mean scores of the last discriminator update), d_accuracy where scores have a
+  /// boundary, and what else is in the losses, by name, as last computed, without an interval's weight; 0 before.
   Numbers play(DataLoader& data) override;
   void visit(Visitor& v) override;
   void update_discriminator(const std::function<AdversarialRound()>& next, Numbers& numbers);
   void update_generator(const std::function<AdversarialRound()>& next, Numbers& numbers);
+  void take_turn(DataLoader& data, Numbers& numbers);
+  void average(std::int64_t batch);
   Variable generate(const AdversarialRound& round);
   void report(const LossTerms& terms, Numbers& numbers);
 
@@ -114,8 +129,12 @@ class AdversarialGame final : public Game {
   AdversarialNetworks networks_;
   Player generator_player_, discriminator_player_;
   Ema<Network> ema_;
+  std::optional<AdaptiveSwitcher> switcher_;
+  std::optional<AdaptiveAugmentation> ada_;
   std::map<std::string, Tensor> lazy_;  // terms that are due at intervals, as last computed
   Tensor shown_z_, shown_labels_;
+  ScorePair last_scores_;   // without a graph
+  double real_spread_ = 0;  // of as many pictures of the data as are shown
 };
 
 }  // namespace duel

@@ -95,13 +95,12 @@ Variable CycleGame::generator_loss(Round& round, Numbers& numbers) {
   return l.total();
 }
 
-// Each is half the loss, as in the original.
 Variable CycleGame::discriminator_loss(const Round& round, Numbers& numbers) {
   Rng draws = round.draws;
   const auto of = [&](Network& judge, const Tensor& real, const Tensor& fake, const char* name) {
     const Pass pass{.rng = &draws};
     const Variable on_real = judge(real, {}, pass), on_fake = judge(fake, {}, pass);
-    const Variable loss = 0.5 * adversarial_loss(options_.loss).discriminator(on_real, on_fake);
+    const Variable loss = translation_discriminator_loss(adversarial_loss(options_.loss), on_real, on_fake);
     numbers[name] = loss.item();
     return loss;
   };

@@ -30,7 +30,11 @@ void Game::load_state(const StateDict& given) {
 }
 
 Network make_discriminator(Rng& rng, const Blueprint& given, std::string_view loss) {
-  if (loss != "gan") return given.make(rng);
+  if (loss != "gan") {
+    check(given.get("scores").value_or("logits") == "logits", "make_discriminator",
+          "this discriminator gives probabilities, which the loss 'gan' is for, not '", loss, "'");
+    return given.make(rng);
+  }
   Blueprint blueprint = given;
   check(blueprint.get("scores").has_value(), "make_discriminator",
         "the loss 'gan' is for probabilities, this discriminator gives logits: use 'vanilla'");

@@ -2,6 +2,7 @@
 // checkpoints and logs, lies around it and sees no more than this.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,6 +39,12 @@ class Game {
   virtual void prepare_snapshot(Rng& draws, const DataLoader& data) = 0;
   /// What the networks make now, in one picture: uint8 [1 or 3, GH, GW].
   virtual Tensor snapshot() = 0;
+  /// How different the pictures that a snapshot shows are from each other, over how different real ones are; none where
+  /// they are not drawn from noise.
+  virtual std::optional<double> diversity() { return {}; }
+
+  /// Numbers of the last step that are worth a histogram, "logits/real" say; of any shape.
+  virtual std::vector<std::pair<std::string, Tensor>> distributions() const { return {}; }
 
   /// Parameters, buffers, averages, optimisers, random stream, steps, by name. The tensors of the networks and
   /// optimisers share memory with the game.

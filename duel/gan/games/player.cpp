@@ -19,10 +19,10 @@ double Player::minimize(const std::function<Variable()>& loss) {
   for (std::int64_t i = 0; i < learning_.accumulations; ++i) {
     Variable one = loss();
     const double value = one.item();
-    check(std::isfinite(value), "training", "the ", name_, "'s loss became ", value, " in its update ",
-          optimizer_->steps(),
-          "; nothing was updated with it. Lower the learning rate, or go back to an earlier "
-          "checkpoint");
+    if (!std::isfinite(value))
+      throw NotFinite(cat("training: the ", name_, "'s loss became ", value, " in its update ", optimizer_->steps(),
+                          "; nothing was updated with it. Lower the learning rate, or go back to an earlier "
+                          "checkpoint"));
     mean += value / count;
     if (count > 1) one = one / count;
     accumulate(total, gradients(std::move(one), *optimizer_));

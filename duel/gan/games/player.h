@@ -16,6 +16,12 @@ struct LearningOptions {
   double clip_norm = 0;            ///< limit of the norm of all gradients together; 0: none
 };
 
+/// A loss that is NaN or infinite.
+class NotFinite : public Error {
+ public:
+  using Error::Error;
+};
+
 class Player {
  public:
   /// `networks`: any module, which must outlive the player. `name` is for messages: "generator".
@@ -23,8 +29,8 @@ class Player {
   Player(std::string name, Module& networks, const OptimizerOptions& optimizer, const LearningOptions& learning = {})
       : name_(std::move(name)), learning_(checked(learning)), optimizer_(make_optimizer(networks, optimizer)) {}
 
-  /// One update. `loss`, called once for each of the batches to be accumulated, computes a loss, shape []. Throws for
-  /// one that is not finite, before anything was updated with it. Returns the mean loss.
+  /// One update. `loss`, called once for each of the batches to be accumulated, computes a loss, shape []. Throws
+  /// NotFinite for one that is not, before anything was updated with it. Returns the mean loss.
   double minimize(const std::function<Variable()>& loss);
 
   const std::string& name() const { return name_; }

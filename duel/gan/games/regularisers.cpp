@@ -56,7 +56,7 @@ bool has_spectral_norm(const Blueprint& network) { return network.get("spectral"
 
 Variable Judge::augmented(const Variable& pictures) {
   if (options.augment.empty()) return pictures;
-  return draw_diff_augment(draws, options.augment, pictures.shape())(pictures);
+  return draw_diff_augment(draws, options.augment, pictures.shape(), augmentation)(pictures);
 }
 
 ScorePair scores_of_both(Judge& judge, const Variable& real, const Variable& fake) {

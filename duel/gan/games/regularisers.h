@@ -65,7 +65,8 @@ struct Judge {
   Network& network;
   Tensor labels;  ///< int64 [N]; undefined without classes
   const RegulariserOptions& options;
-  Rng& draws;  ///< for augmentations and dropout
+  Rng& draws;               ///< for augmentations and dropout
+  double augmentation = 1;  ///< how likely each augmentation is
 
   Variable scores(const Variable& pictures) { return network(pictures, labels, {.rng = &draws}); }
   Judgement judge(const Variable& pictures, PictureOrigin origin) {

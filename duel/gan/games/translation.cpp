@@ -94,7 +94,6 @@ void TranslationGame::update_generator(const std::vector<Round>& rounds, Numbers
   });
 }
 
-// The original halves the loss, so that the discriminator learns more slowly than the generator.
 void TranslationGame::update_discriminator(const std::vector<Round>& rounds, Numbers& numbers) {
   const AdversarialLoss& loss = adversarial_loss(options_.loss);
   std::size_t at = 0;
@@ -103,10 +102,17 @@ void TranslationGame::update_discriminator(const std::vector<Round>& rounds, Num
     Rng draws = round.draws;
     const Variable fake = scores(round.input, round.fake.detach(), draws),
                    real = scores(round.input, round.target, draws);
+    last_real_ = real.value();
+    last_fake_ = fake.value();
     numbers["d_real"] = mean(real.detach()).item();
     numbers["d_fake"] = mean(fake.detach()).item();
-    return 0.5 * loss.discriminator(real, fake);
+    return translation_discriminator_loss(loss, real, fake);
   });
+}
+
+std::vector<std::pair<std::string, Tensor>> TranslationGame::distributions() const {
+  if (!last_real_.defined()) return {};
+  return {{"logits/real", last_real_}, {"logits/fake", last_fake_}};
 }
 
 Tensor TranslationGame::translate(const Tensor& pictures) {

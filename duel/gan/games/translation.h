@@ -53,6 +53,9 @@ class TranslationGame final : public Game {
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
 
+  /// Of the last discriminator update.
+  std::vector<std::pair<std::string, Tensor>> distributions() const override;
+
   /// Pictures [N, C, H, W] of pictures [N, C', H, W], in evaluation mode.
   Tensor translate(const Tensor& pictures);
   const Options& options() const { return options_; }
@@ -71,6 +74,7 @@ class TranslationGame final : public Game {
   Options options_;
   Network generator_, discriminator_;
   Player generator_player_, discriminator_player_;
+  Tensor last_real_, last_fake_;  // scores
   Batch shown_;
 };
 

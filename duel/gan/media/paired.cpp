@@ -63,11 +63,7 @@ MatchedFolders::MatchedFolders(const fs::path& pictures, const fs::path& targets
 
 Example MatchedFolders::read(std::int64_t index, Rng&) const {
   const Pair& pair = pairs_[static_cast<std::size_t>(index)];
-  const Example example{read_picture(pictures_ / pair.picture), read_picture(targets_ / pair.target)};
-  check(example.picture.size(1) == example.target.size(1) && example.picture.size(2) == example.target.size(2),
-        kMatched, pictures_ / pair.picture, " is ", example.picture.shape(), " but ", targets_ / pair.target, " is ",
-        example.target.shape(), "; the two of a pair must be of one size");
-  return example;
+  return {read_picture(pictures_ / pair.picture), read_picture(targets_ / pair.target)};
 }
 
 std::string MatchedFolders::name(std::int64_t index) const {

@@ -38,7 +38,6 @@ class MatchedFolders : public Dataset {
   MatchedFolders(const std::filesystem::path& pictures, const std::filesystem::path& targets);
 
   std::int64_t size() const override { return static_cast<std::int64_t>(pairs_.size()); }
-  /// Throws also if the two pictures differ in height or width.
   Example read(std::int64_t index, Rng& draws) const override;
   std::string name(std::int64_t index) const override;
   /// Files left out because the other folder has none of the name.
@@ -67,6 +66,8 @@ class UnalignedDataset : public Dataset {
   std::int64_t size() const override;
   Example read(std::int64_t index, Rng& draws) const override;
   std::string name(std::int64_t index) const override { return pictures_->name(index % pictures_->size()); }
+  const std::shared_ptr<const Dataset>& pictures() const { return pictures_; }
+  const std::shared_ptr<const Dataset>& targets() const { return targets_; }
 
  private:
   std::shared_ptr<const Dataset> pictures_, targets_;

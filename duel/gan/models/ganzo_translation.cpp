@@ -56,6 +56,8 @@ void GanzoUGenerator::visit(Visitor& v) {
 
 GanzoPatchDiscriminator::GanzoPatchDiscriminator(Rng& rng, const Options& o) : options(o) {
   check(o.in_channels >= 1 && o.width >= 1, "GanzoPatchDiscriminator", "channels and width must be positive");
+  check(o.scores == Scores::probabilities, "GanzoPatchDiscriminator",
+        "its means over patches are of probabilities, of which there are no logits: scores must be probabilities");
   convs.emplace_back(rng, o.in_channels, o.width, kHalving);
   for (std::int64_t width = o.width; width < 8 * o.width; width *= 2) {
     convs.emplace_back(rng, width, 2 * width, kHalving);

@@ -36,6 +36,7 @@ struct GanzoUGenerator {
 struct GanzoPatchDiscriminatorOptions {
   std::int64_t in_channels = 6;  ///< of input and output together: concat({a, b}, 1)
   std::int64_t width = 4;        ///< feature maps after the first halving; they double at each of the next three
+  Scores scores = Scores::probabilities;  ///< there are no others: the mean is taken after each patch's sigmoid
 };
 
 /// Pictures [N, in_channels, H, W], 64 x 64 at least, to probabilities [N]: means over those of all patches, so there

@@ -264,6 +264,7 @@ template <class F>
 void describe(GanzoPatchDiscriminatorOptions& o, F&& f) {
   f("in_channels", o.in_channels);
   f("width", o.width);
+  f("scores", o.scores);
 }
 
 template <class F>

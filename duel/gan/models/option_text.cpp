@@ -61,7 +61,10 @@ bool set_from_text(std::vector<std::int64_t>& value, std::string_view text) {
 bool set_from_text(Size2& value, std::string_view text) {
   const std::size_t x = text.find('x');
   Size2 size;
-  if (x == std::string_view::npos || !set_number(size.h, text.substr(0, x)) || !set_number(size.w, text.substr(x + 1)))
+  if (!set_number(size.h, text.substr(0, x))) return false;
+  if (x == std::string_view::npos)
+    size.w = size.h;
+  else if (!set_number(size.w, text.substr(x + 1)))
     return false;
   value = size;
   return true;
@@ -71,7 +74,7 @@ std::string takes(std::int64_t) { return "an integer"; }
 std::string takes(double) { return "a number"; }
 std::string takes(const std::string&) { return "a text"; }
 std::string takes(const std::vector<std::int64_t>&) { return "integers such as 512,256, or none"; }
-std::string takes(Size2) { return "a height and a width such as 28x28"; }
+std::string takes(Size2) { return "a height and a width such as 28x32, or one for both"; }
 
 std::string listed(const std::vector<std::string>& names) {
   std::string list;
