@@ -1,89 +1,46 @@
-// duel sample: pictures from a trained generator.
-#include <algorithm>
-#include <charconv>
+// duel sample: pictures from a trained generator: a grid and single files, sheets of classes, a truncation curve, or an
+// archive for metrics.
 #include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <regex>
-#include <system_error>
 
 #include <fmt/format.h>
 
-#include "apps/duel/checkpoint.h"
 #include "apps/duel/commands/commands.h"
-#include "apps/duel/published.h"
-#include "apps/duel/run_directory.h"
+#include "apps/duel/generator_source.h"
+#include "duel/gan/media/npz.h"
 #include "duel/gan/media/png.h"
 #include "duel/gan/pictures.h"
-#include "duel/tensor/exact_convolutions.h"
-#include "duel/tensor/nearest.h"
+#include "duel/nn/batch_norm.h"
 
 namespace duel::app {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kMostSamples = 100000, kAtOnce = 256;
+constexpr std::int64_t kMostSamples = 100000, kMostRows = 1000;
 
 struct SampleLine {
-  std::string run, checkpoint, weights, out, label;
-  PublishedLine published;
-  std::int64_t count = 64;
+  GeneratorLine from;
+  NoiseLine noise;
+  std::string out, label, npz, curve;
+  std::optional<std::int64_t> count;
+  std::int64_t sheet = 0, classes_per_sheet = 20, standing_statistics = 0, batch_size = 64;
   std::uint64_t seed = 0;
 };
 
-struct Source {
-  Network generator;
-  std::int64_t classes;  // 1 if it knows none
-  std::vector<std::string> class_names;
-  std::string name;  // for messages
-  bool exact_conv = false;
+// What is drawn, and how.
+struct Drawing {
+  Generator& generator;
+  const SampleLine& line;
+  LatentOptions noise;
+  std::optional<std::int64_t> only;  // class
 };
 
-Source from_checkpoint(const fs::path& file) {
-  const Checkpoint c = read_checkpoint(file);
-  Rng rng(0);
-  if (c.options.game_kind != GameKind::adversarial)
-    throw UsageError(fmt::format("the run's networks make pictures of pictures ({}): duel translate --run",
-                                 to_text(c.options.game_kind)));
-  Network generator = game_networks(c.options)[0].second.make(rng);
-  load_state_dict(generator, part(c.content.tensors, "generator_ema"), c.file.c_str());
-  return {std::move(generator), std::max<std::int64_t>(1, c.options.data_shape.classes), c.options.data.class_names,
-          fmt::format("step {}", c.step), c.options.exact_conv};
-}
-
-Source from_weights(const SampleLine& line) {
-  if (line.published.model.empty()) throw UsageError("--weights needs --model NAME, the network that they are for");
-  if (line.published.part.find("discriminator") != std::string::npos)
-    throw UsageError("a discriminator draws nothing: --part generator, or leave it out");
-  Network generator = load_published(line.published, line.weights);
-  const NetworkInput input = generator.input();
-  if (input.shape.dim() != 1)
-    throw UsageError(fmt::format("{} makes pictures of pictures, not of noise", line.published.model));
-  return {std::move(generator), std::max<std::int64_t>(1, input.classes), {}, line.published.model};
-}
-
-Source source_of(const SampleLine& line) {
-  if (!line.weights.empty()) return from_weights(line);
-  return from_checkpoint(line.run.empty() ? fs::path(line.checkpoint) : RunDirectory(line.run).latest_checkpoint());
-}
-
-// The class of that number or name.
-std::int64_t find_class(const std::string& text, const Source& source) {
-  std::int64_t number = -1;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size()) {
-    if (number < 0 || number >= source.classes)
-      throw UsageError(fmt::format("--class: there is no class {}; they are 0 to {}", number, source.classes - 1));
-    return number;
-  }
-  const std::vector<std::string>& names = source.class_names;
-  const auto found = std::find(names.begin(), names.end(), text);
-  if (found == names.end())
-    throw UsageError(fmt::format("--class: there is no class '{}'{}; they are 0 to {}{}{}", text, nearest(text, names),
-                                 source.classes - 1, names.empty() ? "" : " or ", fmt::join(names, ", ")));
-  return found - names.begin();
+fs::path folder_of(const SampleLine& line) {
+  return !line.out.empty() ? fs::path(line.out) : fs::path(line.from.run) / "drawn";
 }
 
 // Columns of the grid: as square as can be, but a column shows one class where there are pictures of all.
@@ -93,93 +50,215 @@ std::int64_t grid_columns(std::int64_t count, std::int64_t classes) {
   return std::min(count, (side + classes - 1) / classes * classes);
 }
 
-// uint8 [N, C, H, W]
-Tensor draw(Network& generator, const Tensor& labels, std::uint64_t seed) {
-  const NoGrad no_grad;
-  const std::int64_t n = labels.size(0);
-  const Tensor z = Rng(seed).normal({n, generator.input().shape[0]});
-  Tensor all;
-  for (std::int64_t begin = 0; begin < n; begin += kAtOnce) {
-    const std::int64_t end = std::min(n, begin + kAtOnce);
-    const Tensor classes = generator.input().classes > 0 ? labels.slice(0, begin, end) : Tensor();
-    const Tensor pictures = to_uint8(generator(z.slice(0, begin, end), classes, {.mode = Mode::eval}).value());
-    if (begin == 0)
-      all = Tensor::empty({n, pictures.size(1), pictures.size(2), pictures.size(3)}, {.dtype = DType::uint8});
-    all.slice(0, begin, end).copy_(pictures);
-  }
-  return all;
-}
-
-// Whether sample gives files this name: "grid.png", "00012-class-3.png".
+// Whether sample gives files this name: "grid.png", "00012-class-3.png", "classes-00000-00019.png", "truncation.png".
 bool is_drawing(const std::string& name) {
-  static const std::regex single("[0-9]{5,}-class-[0-9]+\\.png");
-  return name == "grid.png" || std::regex_match(name, single);
+  static const std::regex drawing(
+      "grid\\.png|truncation\\.png|[0-9]{5,}-class-[0-9]+\\.png|classes-[0-9]+-[0-9]+\\.png");
+  return std::regex_match(name, drawing);
 }
 
 // What an earlier call drew here would pass for pictures of this one.
-void remove_drawings(const fs::path& folder) {
+void clear_folder(const fs::path& folder) {
+  make_folder("sample", folder);
   std::vector<fs::path> found;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder))
     if (is_drawing(entry.path().filename().string())) found.push_back(entry.path());
   for (const fs::path& file : found) fs::remove(file);
 }
 
-void write_pictures(const fs::path& folder, const Tensor& pictures, const Tensor& labels, std::int64_t columns) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  check(!error, "sample", "the folder ", folder, " can't be made: ", error.message());
-  remove_drawings(folder);
-  write_png(folder / "grid.png", picture_grid(pictures, columns));
+struct CountKept : Visitor {
+  int found = 0;
+  void on_parameter(const std::string&, Variable&) override {}
+  void on_running_moments(RunningMoments& moments) override { found += moments.kept(); }
+};
+
+// Statistics of batches drawn in training mode in place of those that training left (BigGAN's "standing statistics").
+void set_standing_statistics(const Drawing& d, const LatentOptions& noise) {
+  if (d.line.standing_statistics == 0) return;
+  Network& network = d.generator.network("--standing-statistics");
+  CountKept kept;
+  network.visit(kept);
+  if (kept.found == 0)
+    throw UsageError("--standing-statistics: this network has no batch norms that keep running statistics");
+  const NoGrad no_grad;
+  reset_running_statistics(network);
+  Rng draws = Rng(d.line.seed).split();
+  for (std::int64_t i = 0; i < d.line.standing_statistics; ++i) {
+    const Tensor z = draw_latents(draws, {d.line.batch_size, d.generator.latent()}, noise);
+    const Tensor labels = draws.integers({d.line.batch_size}, d.generator.classes());
+    d.generator(z, labels, {.mode = Mode::train, .rng = &draws, .statistics = StatisticsUpdate::cumulative});
+  }
+}
+
+Tensor draw(const Drawing& d, Rng& draws, const Tensor& labels, const LatentOptions& noise) {
+  const Tensor z = draw_latents(draws, {labels.size(0), d.generator.latent()}, noise);
+  return d.generator.draw(z, labels, d.line.batch_size);
+}
+
+void draw_pictures(const Drawing& d) {
+  const std::int64_t count = d.line.count.value_or(64);
+  const Tensor labels = labels_in_turn(count, d.generator.classes(), d.only);
+  set_standing_statistics(d, d.noise);
+  Rng draws(d.line.seed);
+  const Tensor pictures = draw(d, draws, labels, d.noise);
+  const fs::path folder = folder_of(d.line);
+  clear_folder(folder);
+  write_png(folder / "grid.png", picture_grid(pictures, grid_columns(count, d.only ? 1 : d.generator.classes())));
   const std::vector<std::int64_t> classes = labels.to_vector<std::int64_t>();
-  for (std::int64_t i = 0; i < pictures.size(0); ++i)
+  for (std::int64_t i = 0; i < count; ++i)
     write_png(folder / fmt::format("{:05}-class-{}.png", i, classes[static_cast<std::size_t>(i)]),
               pictures.select(0, i));
+  fmt::print("{} pictures of {}: {} shows them all, the others one each\n", count, d.generator.name(),
+             (folder / "grid.png").string());
+}
+
+// A row for each class.
+void draw_sheets(const Drawing& d) {
+  const std::int64_t first = d.only.value_or(0), end = d.only ? *d.only + 1 : d.generator.classes();
+  set_standing_statistics(d, d.noise);
+  const fs::path folder = folder_of(d.line);
+  clear_folder(folder);
+  Rng draws(d.line.seed);
+  std::int64_t sheets = 0;
+  for (std::int64_t begin = first; begin < end; begin += d.line.classes_per_sheet, ++sheets) {
+    const std::int64_t last = std::min(end, begin + d.line.classes_per_sheet) - 1;
+    std::vector<std::int64_t> labels;
+    for (std::int64_t c = begin; c <= last; ++c) labels.insert(labels.end(), static_cast<std::size_t>(d.line.sheet), c);
+    const auto n = static_cast<std::int64_t>(labels.size());
+    write_png(folder / fmt::format("classes-{:05}-{:05}.png", begin, last),
+              picture_grid(draw(d, draws, Tensor::from(labels, {n}), d.noise), d.line.sheet));
+  }
+  fmt::print("{} sheet{} of {} in {}, each class a row of {} pictures\n", sheets, sheets == 1 ? "" : "s",
+             d.generator.name(), folder.string(), d.line.sheet);
+}
+
+// "0.2_0.1_1": from, by, to.
+std::vector<double> truncations_of(const std::string& text) {
+  double from = 0, by = 0, to = 0;
+  const std::size_t first = text.find('_'), second = text.find('_', first == text.npos ? first : first + 1);
+  const bool numbers = second != text.npos && set_from_text(from, text.substr(0, first)) &&
+                       set_from_text(by, text.substr(first + 1, second - first - 1)) &&
+                       set_from_text(to, text.substr(second + 1));
+  if (!numbers || from <= 0 || by <= 0 || to < from || (to - from) / by >= static_cast<double>(kMostRows))
+    throw UsageError(
+        fmt::format("--truncation-curve takes START_STEP_END, positive numbers for up to {} rows, as in "
+                    "0.2_0.2_2, not '{}'",
+                    kMostRows, text));
+  const auto steps = static_cast<std::int64_t>(std::floor((to - from) / by + 1e-9));
+  std::vector<double> all;
+  for (std::int64_t i = 0; i <= steps; ++i) all.push_back(from + static_cast<double>(i) * by);
+  return all;
+}
+
+// A row for each truncation, of the same noise.
+void draw_curve(const Drawing& d) {
+  const std::int64_t columns = d.line.count.value_or(10);
+  std::vector<LatentOptions> rows;
+  for (const double truncation : truncations_of(d.line.curve))
+    rows.push_back(latent_options({.truncation = truncation, .scale = d.line.noise.scale, .style = d.line.noise.style},
+                                  "--truncation-curve"));
+  const Tensor labels = labels_in_turn(columns, d.generator.classes(), d.only);
+  Tensor all;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    set_standing_statistics(d, rows[i]);
+    Rng draws(d.line.seed);
+    const Tensor row = draw(d, draws, labels, rows[i]);
+    const auto n = static_cast<std::int64_t>(rows.size()), at = static_cast<std::int64_t>(i);
+    if (i == 0) all = Tensor::empty({n * columns, row.size(1), row.size(2), row.size(3)}, {.dtype = DType::uint8});
+    all.slice(0, at * columns, (at + 1) * columns).copy_(row);
+  }
+  const fs::path folder = folder_of(d.line);
+  clear_folder(folder);
+  write_png(folder / "truncation.png", picture_grid(all, columns));
+  fmt::print("{} shows {} pictures of {} at {} truncations from {:g}, top, to {:g}\n",
+             (folder / "truncation.png").string(), columns, d.generator.name(), rows.size(), rows.front().truncation,
+             rows.back().truncation);
+}
+
+void draw_npz(const Drawing& d) {
+  const std::int64_t count = d.line.count.value_or(64);
+  const Tensor labels = labels_in_turn(count, d.generator.classes(), d.only);
+  set_standing_statistics(d, d.noise);
+  Rng draws(d.line.seed);
+  const Tensor pictures = draw(d, draws, labels, d.noise).permute({0, 2, 3, 1});
+  write_npz(d.line.npz, {{"arr_0", pictures}, {"labels", labels}});
+  fmt::print("{} pictures of {} in {}: arr_0, uint8 [{}, {}, {}, {}], and labels\n", count, d.generator.name(),
+             d.line.npz, count, pictures.size(1), pictures.size(2), pictures.size(3));
+}
+
+void check_numbers(const SampleLine& line) {
+  check_range("--num-samples", line.count.value_or(1), 1, kMostSamples);
+  check_range("--sheet", line.sheet, 0, kMostRows);
+  check_range("--classes-per-sheet", line.classes_per_sheet, 1, kMostRows);
+  check_range("--standing-statistics", line.standing_statistics, 0, kMostSamples);
+  check_range("--batch-size", line.batch_size, 1, kMostSamples);
+  if (line.npz.empty() + line.curve.empty() + (line.sheet == 0) < 2)
+    throw UsageError("one thing at a time: --npz, --sheet or --truncation-curve");
+  if (!line.npz.empty() && !line.out.empty()) throw UsageError("--npz says itself where to: leave out --out");
+  if (!line.curve.empty() && line.noise.truncation != 0)
+    throw UsageError("--truncation-curve goes through truncations: leave out --truncation");
+  if (line.sheet > 0 && line.count)
+    throw UsageError("--sheet says itself how many pictures of each class: leave out --num-samples");
 }
 
 int sample(const SampleLine& line) {
-  if (line.run.empty() + line.checkpoint.empty() + line.weights.empty() != 2)
-    throw UsageError("from what? Give one of --run, --checkpoint and --weights");
-  if (line.weights.empty() && line.published.given())
-    throw UsageError("--model, --set, --part and --bgr are about --weights; a run has its own networks");
-  if (line.count < 1 || line.count > kMostSamples)
-    throw UsageError(fmt::format("--num-samples must be from 1 to {}, not {}", kMostSamples, line.count));
-  Source source = source_of(line);
-  std::optional<ExactConvolutions> exact;
-  if (source.exact_conv) exact.emplace();
-
-  std::vector<std::int64_t> labels(static_cast<std::size_t>(line.count));
-  const bool one_class = !line.label.empty();
-  const std::int64_t only = one_class ? find_class(line.label, source) : 0;
-  for (std::size_t i = 0; i < labels.size(); ++i)
-    labels[i] = one_class ? only : static_cast<std::int64_t>(i) % source.classes;
-  const Tensor label_tensor = Tensor::from(labels, {line.count});
-
-  const fs::path folder = !line.out.empty() ? fs::path(line.out) : fs::path(line.run) / "drawn";
-  write_pictures(folder, draw(source.generator, label_tensor, line.seed), label_tensor,
-                 grid_columns(line.count, one_class ? 1 : source.classes));
-  fmt::print("{} pictures of {}: {} shows them all, the others one each\n", line.count, source.name,
-             (folder / "grid.png").string());
+  check_line(line.from);
+  check_numbers(line);
+  Generator generator(line.from);
+  Drawing drawing{generator, line, latent_options(line.noise), {}};
+  if (!line.label.empty()) drawing.only = generator.find_class(line.label, "--class");
+  if (!line.npz.empty())
+    draw_npz(drawing);
+  else if (!line.curve.empty())
+    draw_curve(drawing);
+  else if (line.sheet > 0)
+    draw_sheets(drawing);
+  else
+    draw_pictures(drawing);
   return 0;
+}
+
+void add_outputs(CLI::App& app, SampleLine& line) {
+  app.add_option("--num-samples", line.count, "how many pictures, of a curve in a row; default: 64, of a curve 10")
+      ->type_name("N");
+  app.add_option("--class", line.label, "number or name of the only class to draw; default: all in turn")
+      ->type_name("CLASS");
+  app.add_option("--seed", line.seed, "of the noise")->capture_default_str()->type_name("N");
+  app.add_option("--out", line.out,
+                 "where to, replacing what was drawn there before; default: drawn in the run's folder, or here")
+      ->type_name("FOLDER");
+  app.add_option(
+         "--npz", line.npz,
+         "write no pictures but this archive for numpy, as programs for metrics read it: arr_0, uint8 [N, H, W, "
+         "C], and labels, int64 [N]")
+      ->type_name("FILE");
+  app.add_option("--sheet", line.sheet, "draw sheets with a row of N pictures for each class")->type_name("N");
+  app.add_option("--classes-per-sheet", line.classes_per_sheet, "rows of a sheet")
+      ->capture_default_str()
+      ->type_name("N");
+  app.add_option("--truncation-curve", line.curve,
+                 "draw a sheet with a row for each truncation from START by STEP to END, of the same noise")
+      ->type_name("START_STEP_END");
 }
 
 }  // namespace
 
 Command sample_command(CLI::App& program) {
-  CLI::App* app = program.add_subcommand("sample", "draw pictures with a trained generator");
+  CLI::App* app =
+      program.add_subcommand("sample", "draw pictures with a trained generator or variational auto-encoder");
   const auto line = std::make_shared<SampleLine>();
   app->allow_extras();
-  app->add_option("--run", line->run, "draw with this run's latest checkpoint")->type_name("FOLDER");
-  app->add_option("--checkpoint", line->checkpoint, "draw with this checkpoint")->type_name("FILE");
-  app->add_option("--weights", line->weights, "draw with these weights, of any system, of the network --model")
-      ->type_name("FILE");
-  add_options(*app, line->published);
-  app->add_option("--num-samples", line->count, "how many pictures")->capture_default_str()->type_name("N");
-  app->add_option("--class", line->label, "number or name of the only class to draw; default: all in turn")
-      ->type_name("CLASS");
-  app->add_option("--seed", line->seed, "of the noise")->capture_default_str()->type_name("N");
-  app->add_option("--out", line->out,
-                  "where to, replacing what was drawn there before; default: drawn in the run's folder, or here")
-      ->type_name("FOLDER");
+  add_options(*app, line->from);
+  add_network_option(*app, line->from);
+  add_outputs(*app, *line);
+  add_options(*app, line->noise);
+  app->add_option(
+         "--standing-statistics", line->standing_statistics,
+         "first take the batch norms' statistics anew, over N batches of such noise; default: those of training")
+      ->type_name("N");
+  app->add_option("--batch-size", line->batch_size, "pictures that are drawn at once")
+      ->capture_default_str()
+      ->type_name("N");
   return {app, [line] { return sample(*line); }};
 }
 

@@ -1,17 +1,18 @@
-// duel translate: pictures from pictures, by weights of CycleGAN, pix2pix and others.
+// duel translate: pictures from pictures, by a trained run or by weights of CycleGAN, pix2pix and others.
 #include <algorithm>
+#include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
-#include <system_error>
+#include <new>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
-#include "apps/duel/options.h"
-#include "apps/duel/published.h"
-#include "duel/autograd/ops.h"
+#include "apps/duel/translator.h"
+#include "duel/gan/media/picture.h"
 #include "duel/gan/media/png.h"
-#include "duel/gan/pictures.h"
 
 namespace duel::app {
 namespace {
@@ -19,91 +20,112 @@ namespace {
 namespace fs = std::filesystem;
 
 struct TranslateLine {
-  std::string in, out, weights, mode = "eval";
-  PublishedLine published;
-  std::uint64_t seed = 0;
+  TranslatorLine how;
+  std::string in, out;
+  bool recursive = false;
 };
 
-std::vector<fs::path> pictures_in(const fs::path& in) {
-  if (!fs::is_directory(in)) return {in};
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  const fs::path relative = fs::weakly_canonical(path).lexically_relative(fs::weakly_canonical(folder));
+  return !relative.empty() && *relative.begin() != "..";
+}
+
+template <class Walk>
+void collect(const TranslateLine& line, std::vector<fs::path>& files) {
+  for (const fs::directory_entry& entry : Walk(line.in))
+    if (entry.is_regular_file() && has_picture_extension(entry.path())) files.push_back(entry.path());
+}
+
+// Sorted; what an earlier call wrote into a folder below is no input.
+std::vector<fs::path> pictures_in(const TranslateLine& line) {
+  if (!fs::is_directory(line.in)) return {line.in};
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(in))
-    if (entry.is_regular_file() && entry.path().extension() == ".png") files.push_back(entry.path());
-  if (files.empty()) throw UsageError(fmt::format("there are no files .png in {}", in.string()));
+  if (line.recursive)
+    collect<fs::recursive_directory_iterator>(line, files);
+  else
+    collect<fs::directory_iterator>(line, files);
+  if (line.recursive && !fs::equivalent(line.in, line.out))
+    std::erase_if(files, [&](const fs::path& file) { return lies_in(file, line.out); });
+  if (files.empty())
+    throw UsageError(fmt::format("there are no pictures in {}{}", line.in,
+                                 line.recursive ? "" : "; --recursive looks into the folders in it too"));
   std::sort(files.begin(), files.end());
   return files;
 }
 
-// Of the sides of pictures that the network takes.
-std::int64_t multiple_of(const Blueprint& network) {
-  const auto number = [&](const char* name) { return std::stoll(network.get(name).value_or("0")); };
-  const std::int64_t halvings = network.get("halvings") ? number("halvings")
-                                : network.get("layers") ? number("layers") + 1
-                                                        : 0;
-  return std::int64_t{1} << std::clamp<std::int64_t>(halvings, 0, 16);
+// Where each picture's translation goes: the same place and name in the other folder, with .png for its ending, or
+// after it where two pictures would get one name.
+std::vector<fs::path> results_of(const TranslateLine& line, const std::vector<fs::path>& files) {
+  std::vector<fs::path> results;
+  std::map<fs::path, int> uses;
+  for (const fs::path& file : files) {
+    const fs::path name = fs::is_directory(line.in) ? file.lexically_relative(line.in) : file.filename();
+    results.push_back(fs::path(line.out) / name);
+    ++uses[fs::path(results.back()).replace_extension(".png")];
+  }
+  for (fs::path& result : results) {
+    const fs::path shorter = fs::path(result).replace_extension(".png");
+    result = uses[shorter] == 1 ? shorter : fs::path(result.string() + ".png");
+  }
+  return results;
 }
 
-// uint8 [C, H, W] to float32 [1, channels, H, W] in [-1, 1]; colours become grey by ITU-R BT.601, and grey three alike.
-Variable network_input(const Tensor& picture, std::int64_t channels) {
-  Variable x = unsqueeze(Variable(picture.to(DType::float32)), 0) / 127.5 - 1;
-  if (x.size(1) == channels) return x;
-  if (channels == 3) return concat({x, x, x}, 1);
-  const auto channel = [&](std::int64_t i) { return slice(x, 1, i, i + 1); };
-  return 0.299 * channel(0) + 0.587 * channel(1) + 0.114 * channel(2);
+void refuse_overwriting(const std::vector<fs::path>& files, const std::vector<fs::path>& results) {
+  std::set<fs::path> inputs;
+  for (const fs::path& file : files) inputs.insert(fs::weakly_canonical(file));
+  for (const fs::path& result : results)
+    if (inputs.contains(fs::weakly_canonical(result)))
+      throw UsageError(fmt::format("{} would be overwritten: give another folder to write to", result.string()));
 }
 
-// The picture of the same size that the network makes of this one: what its sides lack to a multiple of `step` is
-// filled by reflection, and cut off again.
-Tensor translated(Network& network, const Variable& x, std::int64_t step, const Pass& pass) {
-  const std::int64_t h = x.size(2), w = x.size(3);
-  const auto missing = [&](std::int64_t side) { return (step - side % step) % step; };
-  const Variable padded = pad2d(x, {.h = {0, missing(h)}, .w = {0, missing(w)}}, PadMode::reflect);
-  const Tensor y = network(padded, {}, pass).value();
-  return to_uint8(y).select(0, 0).slice(1, 0, h).slice(2, 0, w);
+// Undefined, having said why, for one that can't be translated: others may do better.
+Tensor translation(Translator& translator, const fs::path& file) {
+  std::string why;
+  try {
+    return translator(read_picture(file));
+  } catch (const Error& e) {
+    why = e.what();
+  } catch (const std::bad_alloc&) {
+    why = "out of memory: --tile takes less";
+  }
+  const bool named = why.find(file.string()) != why.npos;
+  std::fflush(stdout);
+  fmt::print(stderr, "duel: error: {}{}{}\n", named ? "" : file.string(), named ? "" : ": ", why);
+  return {};
 }
 
 int translate(const TranslateLine& line) {
-  if (line.published.model.empty() || line.weights.empty())
-    throw UsageError("translate needs --model NAME and --weights FILE");
-  if (line.mode != "eval" && line.mode != "train") throw UsageError("--mode must be eval or train, not " + line.mode);
-  const std::vector<fs::path> files = pictures_in(line.in);
-  const CatalogueEntry entry = chosen_entry(line.published);
-  Network network = load_published(line.published, line.weights);
-  const Shape input = network.input().shape;
-  if (input.dim() != 3 || (input[0] != 1 && input[0] != 3))
-    throw UsageError(fmt::format("{} makes no pictures of pictures with one or three channels", entry.name));
-  std::error_code error;
-  fs::create_directories(line.out, error);
-  check(!error, "translate", "the folder ", line.out, " can't be made: ", error.message());
-  const std::int64_t step = multiple_of(entry.networks.front().second);
-  const NoGrad no_grad;
-  Rng rng(line.seed);
-  const Pass pass{.mode = line.mode == "eval" ? Mode::eval : Mode::train, .rng = &rng};
-  for (const fs::path& file : files) {
-    const Tensor picture = translated(network, network_input(read_png(file), input[0]), step, pass);
-    check(picture.size(0) == 1 || picture.size(0) == 3, "translate", entry.name, " makes pictures of ", picture.size(0),
-          " channels, which are no colours");
-    write_png(fs::path(line.out) / file.filename(), picture);
+  Translator translator(line.how);
+  make_folder("translate", line.out);
+  const std::vector<fs::path> files = pictures_in(line), results = results_of(line, files);
+  refuse_overwriting(files, results);
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const Tensor picture = translation(translator, files[i]);
+    if (!picture.defined()) continue;
+    make_folder("translate", results[i].parent_path());
+    write_png(results[i], picture);
+    ++done;
   }
-  fmt::print("{} picture{} in {}\n", files.size(), files.size() == 1 ? "" : "s", line.out);
-  return 0;
+  fmt::print("{} picture{} in {}", done, done == 1 ? "" : "s", line.out);
+  if (done < files.size()) fmt::print("; {} could not be translated", files.size() - done);
+  fmt::print("\n");
+  return done < files.size() ? 1 : 0;
 }
 
 }  // namespace
 
 Command translate_command(CLI::App& program) {
-  CLI::App* app = program.add_subcommand("translate", "make pictures of pictures, with weights of CycleGAN or pix2pix");
+  CLI::App* app = program.add_subcommand(
+      "translate", "make pictures of pictures, with a run of pairs or weights of CycleGAN or pix2pix");
   const auto line = std::make_shared<TranslateLine>();
   app->allow_extras();
-  app->add_option("in", line->in, "a PNG file, or a folder of them")->required()->type_name("FILE|FOLDER");
-  app->add_option("out", line->out, "folder to write pictures of the same names to")->required()->type_name("FOLDER");
-  app->add_option("--weights", line->weights, "weights, of any system, of the network --model")->type_name("FILE");
-  add_options(*app, line->published);
-  app->add_option("--mode", line->mode,
-                  "eval, or train: with dropout and the picture's own statistics, as pix2pix is tested")
-      ->capture_default_str()
-      ->type_name("MODE");
-  app->add_option("--seed", line->seed, "of the dropout")->capture_default_str()->type_name("N");
+  app->add_option("in", line->in, "a picture, or a folder of pictures of any format")
+      ->required()
+      ->type_name("FILE|FOLDER");
+  app->add_option("out", line->out, "folder to write PNG files of the same names to")->required()->type_name("FOLDER");
+  app->add_flag("--recursive", line->recursive, "with the folders in that folder, and so on");
+  add_options(*app, line->how);
   return {app, [line] { return translate(*line); }};
 }
 

@@ -143,11 +143,11 @@ struct Image : png_image {
 }  // namespace
 
 // libpng's "simplified" interface, which keeps its longjmp to itself.
-void write_png(const std::filesystem::path& path, const Tensor& picture) {
+std::string encode_png(const Tensor& picture, std::string_view name) {
   check(picture.defined() && picture.dim() == 3 && picture.dtype() == DType::uint8 && picture.numel() > 0 &&
             (picture.size(0) == 1 || picture.size(0) == 3),
-        kWrite, path, ": needs uint8 [C, H, W] with C = 1 or 3 and something in it, got ", picture);
-  check(picture.numel() <= PNG_UINT_31_MAX, kWrite, path, ": ", picture, " is too large; ", PNG_UINT_31_MAX,
+        kWrite, name, ": needs uint8 [C, H, W] with C = 1 or 3 and something in it, got ", picture);
+  check(picture.numel() <= PNG_UINT_31_MAX, kWrite, name, ": ", picture, " is too large; ", PNG_UINT_31_MAX,
         " bytes are the limit");
   const Tensor rows = picture.to(Device::cpu).permute({1, 2, 0}).row_major();  // [H, W, C]
   Image image;
@@ -159,8 +159,13 @@ void write_png(const std::filesystem::path& path, const Tensor& picture) {
   const int row_stride = 0, convert_to_8_bit = 0;
   const bool ok = png_image_write_to_memory(&image, file.data(), &bytes, convert_to_8_bit, rows.data<std::uint8_t>(),
                                             row_stride, nullptr) != 0;
-  check(ok, kWrite, path, ": ", image.message);
-  atomic_write(path, std::string_view(file).substr(0, bytes));
+  check(ok, kWrite, name, ": ", image.message);
+  file.resize(bytes);
+  return file;
+}
+
+void write_png(const std::filesystem::path& path, const Tensor& picture) {
+  atomic_write(path, encode_png(picture, cat(path)));
 }
 
 PictureInfo png_info(const EncodedPicture& file) {

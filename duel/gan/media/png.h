@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 #include "duel/gan/media/encoded_picture.h"
 
@@ -10,6 +12,8 @@ namespace duel {
 /// Writes `picture`, uint8 [C, H, W] with C = 1 (grey) or 3 (sRGB), as a whole or not at all (see AtomicFile). Equal
 /// pictures give equal bytes.
 void write_png(const std::filesystem::path& path, const Tensor& picture);
+/// The same in memory; messages call it `name`.
+std::string encode_png(const Tensor& picture, std::string_view name);
 
 /// `read_picture` of a PNG file and nothing else, in uint8: 16 bits are rounded to 8.
 Tensor read_png(const std::filesystem::path& path);

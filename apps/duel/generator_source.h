@@ -1,0 +1,101 @@
+// Where a generator comes from, for the commands that draw with one: a run, a checkpoint, or published weights.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "apps/duel/options.h"
+#include "apps/duel/published.h"
+#include "duel/gan/latents.h"
+#include "duel/tensor/exact_convolutions.h"
+
+namespace duel::app {
+
+struct GeneratorLine {
+  std::string run, checkpoint, weights, network;
+  PublishedLine published;
+};
+
+/// --run, --checkpoint, --weights with its --model and so on. `--network` is for those who draw of noise.
+void add_options(CLI::App& app, GeneratorLine& line);
+void add_network_option(CLI::App& app, GeneratorLine& line);
+
+/// --truncation, --truncation-style and --noise-scale.
+struct NoiseLine {
+  double truncation = 0, scale = 1;
+  std::string style = "resample";
+};
+void add_options(CLI::App& app, NoiseLine& line);
+/// Throws UsageError, beginning with `options`, for noise that can't be.
+LatentOptions latent_options(const NoiseLine& line, const char* options = "--truncation, --noise-scale");
+
+/// Throws UsageError unless one of --run, --checkpoint and --weights is given, with what goes with it.
+void check_line(const GeneratorLine& line);
+
+/// The checkpoint that `line` names: its run's latest, or the file.
+std::filesystem::path checkpoint_file(const GeneratorLine& line);
+
+/// Draws pictures of latents: a generator, or the decoder of a variational auto-encoder.
+class Generator {
+ public:
+  /// Throws UsageError, naming the option, for networks that make no pictures of noise.
+  explicit Generator(const GeneratorLine& line);
+
+  std::int64_t latent() const { return latent_; }
+  std::int64_t classes() const { return loaded_.classes; }  ///< 1 if it knows none
+  /// [C, H, W] of its pictures.
+  Shape picture();
+  /// What a message calls it: "step 500", or the model.
+  const std::string& name() const { return loaded_.name; }
+  /// The class of that number or name; throws UsageError, beginning with `option`, if there is none.
+  std::int64_t find_class(const std::string& text, const char* option) const;
+
+  /// z [N, latent], labels int64 [N], which a network without classes is spared -> pictures [N, C, H, W] in [-1, 1].
+  Variable operator()(const Variable& z, const Tensor& labels, const Pass& pass = {.mode = Mode::eval});
+  /// The same without gradients, `batch_size` at once, as bytes: uint8 [N, C, H, W].
+  Tensor draw(const Tensor& z, const Tensor& labels, std::int64_t batch_size);
+
+  /// The network of a generator; throws UsageError, beginning with `option`, for a decoder, which can't do that.
+  Network& network(const char* option);
+
+ private:
+  /// What the last layer of a decoder gives, or that it is none.
+  enum class Decoder : std::uint8_t { none, tanh, sigmoid };
+  struct Loaded {
+    Network network;
+    std::int64_t classes;
+    std::vector<std::string> class_names;
+    std::string name;
+    Decoder decoder = Decoder::none;
+    bool exact_conv = false;
+  };
+  explicit Generator(Loaded loaded);
+  static Loaded load(const GeneratorLine& line);
+  static Loaded from_checkpoint(const GeneratorLine& line);
+  static Loaded from_weights(const GeneratorLine& line);
+  static Decoder decoder_of(const Blueprint& autoencoder);
+
+  Loaded loaded_;
+  std::int64_t latent_;
+  std::optional<ExactConvolutions> exact_;
+};
+
+/// Throws UsageError, naming the option, unless its value lies in [low, high].
+template <class T>
+void check_range(const char* option, T value, std::type_identity_t<T> low, std::type_identity_t<T> high) {
+  if (!(value >= low && value <= high))
+    throw UsageError(fmt::format("{} must be from {} to {}, not {}", option, low, high, value));
+}
+
+/// 0, 1, ... classes - 1, 0, ..., or `only` alone: int64 [count].
+Tensor labels_in_turn(std::int64_t count, std::int64_t classes, std::optional<std::int64_t> only = {});
+
+/// Makes `folder` for the results of `command`, and what it lies in; throws, naming it.
+void make_folder(const char* command, const std::filesystem::path& folder);
+
+}  // namespace duel::app
