@@ -6,10 +6,12 @@
 #include <system_error>
 #include <utility>
 
+#include "duel/gan/data/packed.h"
 #include "duel/gan/data/subset.h"
 #include "duel/gan/media/arrays.h"
 #include "duel/gan/media/cifar.h"
 #include "duel/gan/media/class_labels.h"
+#include "duel/gan/media/font.h"
 #include "duel/gan/media/hdf5.h"
 #include "duel/gan/media/image_folder.h"
 #include "duel/gan/media/lsun.h"
@@ -131,8 +133,12 @@ Opened open_unaligned(const fs::path& path, const OpenOptions& options) {
   check(two.has_value(), kOpen, path, " has no two folders of unaligned pictures: neither ", name, "A and ", name,
         "B, nor A and B");
   const auto [pictures, targets] = in_direction(*two, options.direction);
-  return std::make_unique<UnalignedDataset>(std::make_shared<ImageFolder>(pictures, FolderClasses::none),
-                                            std::make_shared<ImageFolder>(targets, FolderClasses::none),
+  const auto open_side = [&](const fs::path& folder, const char* side) -> std::shared_ptr<const Dataset> {
+    auto plain = std::make_shared<ImageFolder>(folder, FolderClasses::none);
+    if (options.cache.empty()) return plain;
+    return cached(*plain, options.cache.string() + side, {.progress = {}, .warn = options.warn});
+  };
+  return std::make_unique<UnalignedDataset>(open_side(pictures, ".pictures"), open_side(targets, ".targets"),
                                             options.pairing);
 }
 
@@ -182,6 +188,7 @@ bool is_named(const fs::path& path) {
 constexpr const char* kArrayEndings[] = {".npy", ".npz", ".safetensors"};
 constexpr const char* kZipEndings[] = {".zip"};
 constexpr const char* kHdf5Endings[] = {".hdf5", ".h5"};
+constexpr const char* kFontEndings[] = {".ttf", ".otf", ".ttc"};
 
 Opened open_arrays(const fs::path& path, const OpenOptions&) {
   return std::make_unique<TensorDataset>(load_arrays(path));
@@ -196,6 +203,12 @@ constexpr Format kFormats[] = {
     {{"hdf5", "an HDF5 file with imgs and labels, such as BigGAN's of ImageNet"},
      is_named<kHdf5Endings>,
      [](const fs::path& path, const OpenOptions&) { return open_hdf5(path); }},
+    {{"packed", "what duel data pack or --cache wrote"},
+     is_packed,
+     [](const fs::path& path, const OpenOptions&) -> Opened { return std::make_unique<PackedDataset>(path); }},
+    {{"font", "a colour font of bitmaps, such as Noto Color Emoji: its glyphs"},
+     is_named<kFontEndings>,
+     [](const fs::path& path, const OpenOptions&) { return open_font(path); }},
     {{"lsun", "LSUN's LMDB databases, one or a folder of them"},
      is_lsun,
      [](const fs::path& path, const OpenOptions& options) { return open_lsun(path, options.split); }},
@@ -260,10 +273,14 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& path, const OpenOptions& o
   std::error_code ignored;
   check(fs::exists(path, ignored), kOpen, "there is no ", path);
   check(options.max_size >= 0, kOpen, "max_size is ", options.max_size, "; 0 means all");
-  Opened dataset = find_format(path, options.format).open(path, options);
+  const Format& format = find_format(path, options.format);
+  Opened dataset = format.open(path, options);
   if (!options.classes.empty() && dataset->class_names() != options.classes)
     dataset = select_classes(std::move(dataset), options.classes);
   if (options.max_size > 0) dataset = take_first(std::move(dataset), options.max_size);
+  const bool caches_itself = format.open == open_unaligned;
+  if (!options.cache.empty() && !caches_itself)
+    dataset = cached(*dataset, options.cache, {.progress = {}, .warn = options.warn});
   return dataset;
 }
 

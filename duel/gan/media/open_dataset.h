@@ -20,9 +20,11 @@ struct OpenOptions {
   std::vector<std::string> classes{};  ///< only these, renumbered in this order; all where it is empty
   std::int64_t max_size = 0;           ///< only the first ones; 0: all
   Halves halves = Halves::left_right;  ///< of aligned pairs in one picture
-  Direction direction = Direction::a_to_b;         ///< of pairs
-  Pairing pairing = Pairing::random;               ///< of unaligned pictures
-  std::function<void(const std::string&)> warn{};  ///< gets a line for each file that is left out
+  Direction direction = Direction::a_to_b;  ///< of pairs
+  Pairing pairing = Pairing::random;        ///< of unaligned pictures
+  std::filesystem::path cache{};  ///< the file that keeps the examples decoded, see `cached`; empty: none. Of unaligned
+                                  ///< pictures, which are drawn, two: its name and ".pictures", ".targets"
+  std::function<void(const std::string&)> warn{};  ///< gets a line for each file that is left out, and when it packs
 };
 
 struct DatasetFormat {

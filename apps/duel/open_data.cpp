@@ -1,0 +1,64 @@
+#include "apps/duel/open_data.h"
+
+#include <fmt/format.h>
+
+#include "duel/gan/data/packed.h"
+
+namespace duel::app {
+namespace {
+
+using Warn = std::function<void(const std::string&)>;
+
+OpenOptions open_options(const DataOptions& d, const Warn& warn) {
+  return {.format = d.format,
+          .split = d.split,
+          .classes = d.classes,
+          .max_size = d.max_size,
+          .halves = d.halves,
+          .direction = d.direction,
+          .pairing = d.pairing,
+          .cache = d.cache,
+          .warn = warn};
+}
+
+std::unique_ptr<Dataset> open_matched(const DataOptions& d, const Warn& warn) {
+  auto matched = d.direction == Direction::a_to_b ? std::make_unique<MatchedFolders>(d.path, d.path_b)
+                                                  : std::make_unique<MatchedFolders>(d.path_b, d.path);
+  if (warn)
+    for (const auto& file : matched->unmatched()) warn(file.string() + " is left out: it has no partner");
+  if (d.cache.empty()) return matched;
+  return cached(*matched, d.cache, {.progress = {}, .warn = warn});
+}
+
+std::unique_ptr<Dataset> open_unaligned(const DataOptions& d, const Warn& warn) {
+  const auto open_side = [&](const std::string& path, const char* side) {
+    OpenOptions o = open_options(d, warn);
+    if (!d.cache.empty()) o.cache += side;
+    return open_dataset(path, o);
+  };
+  std::shared_ptr<Dataset> a = open_side(d.path, ".a"), b = open_side(d.path_b, ".b");
+  if (d.direction == Direction::b_to_a) std::swap(a, b);
+  return std::make_unique<UnalignedDataset>(std::move(a), std::move(b), d.pairing);
+}
+
+}  // namespace
+
+std::unique_ptr<Dataset> open_data(const DataOptions& d, const Warn& warn) {
+  OpenOptions o = open_options(d, warn);
+  switch (d.mode) {
+    case DataMode::aligned:
+      if (!d.path_b.empty()) return open_matched(d, warn);
+      if (o.format == "auto") o.format = "aligned";
+      break;
+    case DataMode::unaligned:
+      if (!d.path_b.empty()) return open_unaligned(d, warn);
+      if (o.format == "auto") o.format = "unaligned";
+      break;
+    default:
+      if (!d.path_b.empty())
+        throw UsageError(fmt::format("--data-b is for pairs: --data-mode {} has none", to_text(d.mode)));
+  }
+  return open_dataset(d.path, o);
+}
+
+}  // namespace duel::app
