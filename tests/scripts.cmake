@@ -3,7 +3,7 @@
 # tests/apps runs the program `duel`; where that is not built (see apps/CMakeLists.txt) they are skipped.
 if(TARGET duel_app)
   target_compile_definitions(test_apps PRIVATE DUEL_PROGRAM="$<TARGET_FILE:duel_app>")
-  target_link_libraries(test_apps PRIVATE duel_report)
+  target_link_libraries(test_apps PRIVATE duel_options duel_report)
   add_dependencies(test_apps duel_app)
 else()
   set_target_properties(test_apps PROPERTIES EXCLUDE_FROM_ALL ON)

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "apps/duel/describe_options.h"
-#include "apps/duel/presets.h"
 #include "duel/nn/atomic_file.h"
 #include "duel/tensor/nearest.h"
 
@@ -122,13 +121,29 @@ std::vector<std::string> option_names() {
   return names;
 }
 
-Layer preset_layer(const std::string& name) {
+Layer preset_layer(const std::string& name, const std::string& derived, std::span<const Preset> among) {
   std::vector<std::string> names;
-  for (const Preset& preset : presets()) {
+  for (const Preset& preset : among) {
     if (preset.name == name) return {Json::parse(preset.json), "preset " + name};
     names.emplace_back(preset.name);
   }
-  usage_error("unknown preset '{}'{}; duel config --list shows them all", name, nearest(name, names));
+  usage_error("unknown preset '{}'{}{}; duel config --list shows them all", name,
+              derived.empty() ? "" : fmt::format(", on which preset '{}' is based", derived), nearest(name, names));
+}
+
+// Notes which options `change` changes.
+template <class F>
+void note(TrainOptions& options, Sources& sources, const std::string& why, F&& change) {
+  const Json before = to_json(options);
+  change();
+  const Json after = to_json(options);
+  for (const auto& [name, value] : after.items())
+    if (value != before[name]) sources[name] = why;
+}
+
+std::string text_of(const Layer& layer, const char* key) {
+  const auto found = layer.values.find(key);
+  return found != layer.values.end() && found->is_string() ? found->get<std::string>() : "";
 }
 
 // Each game has its own usual networks, losses and rates: a layer that chooses another game begins with them.
@@ -257,9 +272,11 @@ Layer read_json_layer(const std::string& file) {
   return {std::move(values), file};
 }
 
-void apply(TrainOptions& options, const Layer& layer) {
-  choose_game(options, layer);
-  forget_model(options, layer);
+Sources apply(TrainOptions& options, const Layer& layer) {
+  Sources sources;
+  note(options, sources, "default of game " + text_of(layer, "game"), [&] { choose_game(options, layer); });
+  note(options, sources, "default of model " + text_of(layer, "model"), [&] { forget_model(options, layer); });
+  const std::string source = layer.source.empty() ? "command line" : layer.source;
   std::size_t used = 0;
   describe(options, [&](const OptionInfo& info, auto& value) {
     const auto found = layer.values.find(info.name);
@@ -267,24 +284,56 @@ void apply(TrainOptions& options, const Layer& layer) {
     ++used;
     if (!assign(info, value, *found))
       usage_error("{} must be {}, not {}", place(info, layer), expects(info, value), shown(*found));
+    sources[info.name] = source;
   });
   if (used < layer.values.size()) {
     const std::vector<std::string> known = option_names();
     for (const auto& [key, value] : layer.values.items())
       if (std::find(known.begin(), known.end(), key) == known.end())
-        usage_error("unknown key \"{}\" in {}{}", key, layer.source, nearest(key, known));
+        usage_error("unknown key \"{}\" in {}{}", shortened(key), layer.source.empty() ? "--set" : layer.source,
+                    nearest(key, known));
   }
-  choose_duration(options, layer);
+  note(options, sources, source, [&] { choose_duration(options, layer); });
+  return sources;
 }
 
-TrainOptions resolve(const std::vector<Layer>& layers) {
-  TrainOptions options;
-  for (const Layer& layer : layers) apply(options, layer);  // for the preset's name and the errors
-  const std::string preset = options.preset;
-  options = {};
-  if (!preset.empty()) apply(options, preset_layer(preset));
-  for (const Layer& layer : layers) apply(options, layer);
-  return options;
+std::vector<Layer> preset_layers(const std::string& name, std::span<const Preset> among) {
+  std::vector<Layer> layers;  // derived ones first
+  std::vector<std::string> chain;
+  for (std::string next = name; !next.empty(); next = text_of(layers.back(), "preset")) {
+    const bool again = std::find(chain.begin(), chain.end(), next) != chain.end();
+    layers.push_back(preset_layer(next, chain.empty() ? "" : chain.back(), among));
+    chain.push_back(next);
+    if (again) usage_error("preset '{}' is based on itself: {}", next, fmt::join(chain, " on "));
+  }
+  std::reverse(layers.begin(), layers.end());
+  return layers;
+}
+
+Configuration configure(const std::vector<Layer>& layers) {
+  TrainOptions named;
+  for (const Layer& layer : layers) apply(named, layer);  // for the preset's name and the errors
+  std::vector<Layer> all = preset_layers(named.preset);
+  all.insert(all.end(), layers.begin(), layers.end());
+  Configuration configuration;
+  for (const Layer& layer : all)
+    for (auto& [name, source] : apply(configuration.options, layer)) configuration.sources[name] = source;
+  return configuration;
+}
+
+std::string configuration_hash(const TrainOptions& options) {
+  const Json values = to_json(options, Scope::numbers), defaults = to_json({}, Scope::numbers);
+  nlohmann::json canonical = nlohmann::json::object();  // sorts by name
+  for (const auto& [name, value] : values.items())
+    if (value != defaults[name]) canonical[name] = value;
+  std::uint64_t hash = 14695981039346656037u;
+  for (const char byte : canonical.dump()) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
+  return fmt::format("{:08x}", hash >> 32);
+}
+
+std::string default_run(const TrainOptions& options) {
+  return fmt::format("runs/{}-{}", options.preset.empty() ? to_text(options.game_kind) : options.preset,
+                     configuration_hash(options));
 }
 
 void refuse_changes(const TrainOptions& before, const TrainOptions& now, const std::vector<Scope>& scopes) {

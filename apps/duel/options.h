@@ -3,11 +3,14 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "apps/duel/json.h"
+#include "apps/duel/presets.h"
 #include "duel/gan/data/transform.h"
 #include "duel/gan/games/adversarial.h"
 #include "duel/gan/games/translation.h"
@@ -53,7 +56,7 @@ constexpr auto names_of(ScheduleUnit) {
 
 /// Where the pictures are and what becomes of them on their way to the networks.
 struct DataOptions {
-  std::string path = "/usr/share/datasets/fashion-mnist", path_b, format = "auto";
+  std::string path = "/usr/share/datasets/fashion-mnist", path_b, format = "auto", cache;
   DataMode mode = DataMode::single;
   Split split = Split::train;
   std::vector<std::string> classes, class_names;
@@ -76,6 +79,18 @@ struct ScheduleOptions {
   std::vector<std::string> scales;  // "generator.encoder*=0.1@1000"
 };
 
+/// What to do when training goes wrong.
+enum class WatchAction : std::uint8_t {
+  off,
+  warn,       ///< say so and go on
+  stop,       ///< say so, save and stop
+  roll_back,  ///< go on from the last good checkpoint with lower rates
+};
+constexpr auto names_of(WatchAction) {
+  using enum WatchAction;
+  return std::array{Named{off, "off"}, Named{warn, "warn"}, Named{stop, "stop"}, Named{roll_back, "roll_back"}};
+}
+
 struct TrainOptions {
   std::string preset, description;
   GameKind game_kind = GameKind::adversarial;
@@ -86,6 +101,12 @@ struct TrainOptions {
   std::int64_t threads = 0;
   bool exact_conv = false;  // see ExactConvolutions
   std::int64_t log_every = 10, sample_every = 500, checkpoint_every = 500, keep_checkpoints = 3;
+  std::vector<std::string> loggers{"html"};
+  std::string best;  // a number's name, or with ":max"
+  std::int64_t best_every = 500;
+  WatchAction watch = WatchAction::warn;
+  double rollback_factor = 0.5;
+  std::int64_t most_rollbacks = 5;
   // Of the networks; 0 leaves what the model has.
   std::string model = "duel-conditional-DCGAN", discriminator;
   std::int64_t latent = 0, width = 0, stages = 0;
@@ -97,7 +118,9 @@ struct TrainOptions {
   std::string loss = "vanilla";
   bool soft_labels = false;
   double noisy_labels = 0, label_smoothing = 0;
-  AdversarialGameOptions game = default_game();  // all but what is above
+  AdversarialGameOptions game = default_game();                           // all but what is above
+  double switch_discriminator = 0, switch_generator = 0, ada_target = 0;  // 0: none
+  std::int64_t ada_images = 500000;
   // Of the other games.
   double pixel_weight = 100;
   PixelLoss pixel_loss = PixelLoss::l1;
@@ -178,19 +201,42 @@ Json to_json(TrainOptions options, std::optional<Scope> scope = {});
 /// Some options' values, from one place.
 struct Layer {
   Json values;         ///< an object
-  std::string source;  ///< the file it was read from; empty: the command line
+  std::string source;  ///< the file or the preset it was read from; empty: the command line
 };
 
 /// The object in a JSON file; throws UsageError if the file is none.
 Layer read_json_layer(const std::string& file);
 
-/// Overwrites the options that `layer` names. Throws UsageError, naming key and source, for an unknown key (with the
-/// nearest known one), a wrong type, a value out of range.
-void apply(TrainOptions& options, const Layer& layer);
+/// Where the values of options come from, by name: "command line", a file, "preset NAME", "default of game NAME",
+/// "default of model NAME". What is not there is as it is by default.
+using Sources = std::map<std::string, std::string>;
+
+/// Overwrites the options that `layer` names, and what a game or model that it chooses implies; returns where those
+/// come from. Throws UsageError, naming key and source, for an unknown key (with the nearest known one), a wrong type,
+/// a value out of range.
+Sources apply(TrainOptions& options, const Layer& layer);
+
+/// The layers of a preset: first the one that it is based on by its own key "preset", and so on, last its own. Throws
+/// UsageError for a name that there is not, and for presets that are based on each other.
+std::vector<Layer> preset_layers(const std::string& name, std::span<const Preset> among = presets());
+
+struct Configuration {
+  TrainOptions options;
+  Sources sources;
+};
 
 /// The defaults, overridden by the preset that the last of `layers` to name one names, overridden by the layers, first
-/// to last. Throws UsageError as `apply`, or for an unknown preset.
-TrainOptions resolve(const std::vector<Layer>& layers);
+/// to last. Throws UsageError as `apply` and `preset_layers`.
+Configuration configure(const std::vector<Layer>& layers);
+inline TrainOptions resolve(const std::vector<Layer>& layers) { return configure(layers).options; }
+
+/// 8 hexadecimal digits that stand for all that the numbers of a run depend on (Scope::numbers): the first half of the
+/// 64-bit FNV-1a hash of {"name":value,...} with the options that differ from their defaults, by name, without spaces,
+/// numbers as short as they can be told apart. An option that a later version adds leaves it as it was.
+std::string configuration_hash(const TrainOptions& options);
+
+/// Where a run goes that was told no folder: "runs/dcgan-fashion-0123abcd", by its preset or else its game.
+std::string default_run(const TrainOptions& options);
 
 /// Throws UsageError if an option that must stay differs: names it, its value `before` and `now`.
 void refuse_changes(const TrainOptions& before, const TrainOptions& now, const std::vector<Scope>& scopes);

@@ -2,14 +2,13 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <map>
 #include <memory>
 #include <optional>
 
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
-#include "apps/duel/describe_options.h"
+#include "apps/duel/commands/option_flags.h"
 #include "apps/duel/trainer.h"
 #include "duel/nn/atomic_file.h"
 #include "duel/tensor/exact_convolutions.h"
@@ -24,9 +23,9 @@ enum class Start : std::uint8_t { fresh, restore, remove };  // remove what is t
 
 struct TrainLine {
   std::string program;  // as the user called it
-  std::string run, from_json, from_checkpoint;
+  std::string run, from_checkpoint;
   bool restore = false, remove = false, detect_anomaly = false;
-  std::map<std::string, std::string> words;  // what was given for each of TrainOptions
+  std::shared_ptr<OptionWords> words = std::make_shared<OptionWords>();
 };
 
 // The path as one word of a shell's command line.
@@ -74,21 +73,9 @@ Start choose(const TrainLine& line, const RunDirectory& run) {
   throw UsageError(fmt::format("{} holds a run: --restore goes on with it, --delete removes it first", folder));
 }
 
-Json given_options(const TrainLine& line) {
-  Json given = Json::object();
-  TrainOptions types;
-  describe(types, [&](const OptionInfo& info, const auto& value) {
-    if (const auto word = line.words.find(info.name); word != line.words.end())
-      given[info.name] = parse_word(word->second, value);
-  });
-  return given;
-}
-
 TrainOptions resolve_line(const TrainLine& line, const RunDirectory& run, Start start) {
-  std::vector<Layer> layers;
-  if (start == Start::restore) layers.push_back(read_json_layer(run.config().string()));
-  if (!line.from_json.empty()) layers.push_back(read_json_layer(line.from_json));
-  layers.push_back({given_options(line), ""});
+  std::vector<Layer> layers = option_layers(*line.words);
+  if (start == Start::restore) layers.insert(layers.begin(), read_json_layer(run.config().string()));
   const TrainOptions options = resolve(layers);
   if (start == Start::restore) refuse_changes(resolve({layers[0]}), options, {Scope::numbers, Scope::origin});
   if (options.steps == 0 && options.epochs == 0)
@@ -131,23 +118,31 @@ void restore(Trainer& trainer, const TrainLine& line, const RunDirectory& run, c
     fmt::print("nothing to do: step {} was the last; more --steps would go on\n", trainer.step());
 }
 
-void print_end(Trainer::End end, const Trainer& trainer, const TrainLine& line, const RunDirectory& run) {
+void print_end(Trainer::End end, const Trainer& trainer, const TrainLine& line, const RunDirectory& run,
+               GameKind game) {
   if (end == Trainer::End::interrupted) {
     fmt::print("stopped after step {} of {} and saved. To go on:\n  {}\n", trainer.step(), trainer.total_steps(),
                restore_command(line));
     return;
   }
-  fmt::print(
-      "{} steps done. Look at\n  pictures    {}\n  metrics     {}\n  checkpoint  {}\nand draw more with\n"
-      "  {} sample --run {} --num-samples 100\n",
-      trainer.step(), run.samples(trainer.step()).string(), run.metrics().string(), run.latest_checkpoint().string(),
-      quoted(line.program), quoted(line.run));
+  if (end == Trainer::End::stopped) {
+    fmt::print("stopped after step {} of {} for what was seen, and saved. To go on all the same:\n  {} --watch warn\n",
+               trainer.step(), trainer.total_steps(), restore_command(line));
+    return;
+  }
+  fmt::print("{} steps done. Look at\n", trainer.step());
+  if (fs::exists(run.page())) fmt::print("  page        {}\n", run.page().string());
+  fmt::print("  pictures    {}\n  metrics     {}\n  checkpoint  {}\n", run.samples(trainer.step()).string(),
+             run.metrics().string(), run.latest_checkpoint().string());
+  const bool of_noise = game == GameKind::adversarial || game == GameKind::autoencode;
+  fmt::print("and {} with\n  {} {} --run {} {}\n", of_noise ? "draw more" : "turn pictures", quoted(line.program),
+             of_noise ? "sample" : "translate", quoted(line.run), of_noise ? "--num-samples 100" : "IN OUT");
 }
 
-int train(const TrainLine& line) {
-  if (line.run.empty()) throw UsageError("where to? Give --run FOLDER");
+int train(TrainLine line) {
   if (line.restore && line.remove) throw UsageError("--restore and --delete exclude each other");
   if (!line.from_checkpoint.empty() && !line.restore) throw UsageError("--from-checkpoint needs --restore");
+  if (line.run.empty()) line.run = default_run(resolve(option_layers(*line.words)));
   RunDirectory run(line.run);
   const Start start = choose(line, run);
   if (start != Start::fresh) run.acquire();  // before it is read: nobody may be changing it
@@ -170,8 +165,8 @@ int train(const TrainLine& line) {
 
   const InterruptGuard interrupt;
   const Trainer::End end = trainer.train(run, interrupt);
-  print_end(end, trainer, line, run);
-  return end == Trainer::End::complete ? 0 : 130;
+  print_end(end, trainer, line, run, options.game_kind);
+  return end == Trainer::End::complete ? 0 : end == Trainer::End::interrupted ? 130 : 1;
 }
 
 }  // namespace
@@ -181,11 +176,13 @@ Command train_command(CLI::App& program) {
   const auto line = std::make_shared<TrainLine>();
   app->allow_extras();
   app->footer(
-      "The preset overrides the defaults, the JSON file the preset, the command line all. A folder that holds a run\n"
-      "already is left alone without --restore or --delete.");
-  app->add_option("--run", line->run, "folder of the run: configuration, metrics, samples, checkpoints")
+      "The preset overrides the defaults, the JSON file the preset, the command line all; duel config shows what comes "
+      "of\n"
+      "it. A folder that holds a run already is left alone without --restore or --delete.");
+  app->add_option("--run", line->run,
+                  "folder of the run: configuration, metrics, samples, checkpoints; default: runs/NAME-HASH, see duel "
+                  "config --hash")
       ->type_name("FOLDER");
-  app->add_option("--from-json", line->from_json, "take options from this file")->type_name("FILE");
   app->add_flag("--restore", line->restore, "go on with the run where its last checkpoint was made");
   app->add_flag("--delete", line->remove, "remove the run that is there, and start anew");
   app->add_option("--from-checkpoint", line->from_checkpoint, "with --restore: this checkpoint instead of the latest")
@@ -193,18 +190,7 @@ Command train_command(CLI::App& program) {
   app->add_flag("--detect-anomaly", line->detect_anomaly,
                 "stop at the first operation, forward or backward, that gives NaN or infinity, and say which and where "
                 "it was called; up to twice as slow");
-  TrainOptions defaults;
-  const Json values = to_json(defaults);
-  describe(defaults, [&](const OptionInfo& info, const auto& value) {
-    const Json& standard = values[info.name];
-    CLI::Option* option = app->add_option_function<std::string>(
-        flag(info.name), [line, name = info.name](const std::string& word) { line->words[name] = word; },
-        fmt::format("{} ({})", info.help, expects(info, value)));
-    option->group(info.group)
-        ->type_name("")
-        ->default_str(standard.is_string() ? standard.get<std::string>() : standard.dump());
-    if (standard.is_boolean()) option->expected(0)->expected(0, 1);  // a flag, which may be told its value
-  });
+  add_option_flags(*app, line->words);
   return {app, [line, &program] {
             line->program = program.get_name();
             return train(*line);

@@ -1,0 +1,246 @@
+// The configuration: what presets stand for, where values come from, and the names of runs.
+#include <filesystem>
+#include <set>
+#include <sstream>
+
+#include <doctest/doctest.h>
+
+#include "apps/duel/options.h"
+#include "tests/apps/program.h"
+
+namespace duel::app {
+namespace {
+
+using namespace duel::testing;
+
+// The error of a function's use.
+template <class F>
+std::string usage_error(F&& f) {
+  try {
+    f();
+  } catch (const UsageError& e) {
+    return e.what();
+  }
+  return "none";
+}
+
+// The line of an option in what `duel config` prints.
+std::string line_of(const std::string& text, const std::string& name) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);)
+    if (line.starts_with(name + " ")) return line;
+  return "";
+}
+
+Json effective(const Words& words) { return Json::parse(run(Words{"config", "--json"} + words).out); }
+
+}  // namespace
+
+TEST_CASE("a preset begins with the one that it is based on") {
+  static constexpr Preset some[] = {{"base", R"({"width": 1, "latent": 2, "seed": 3})"},
+                                    {"middle", R"({"preset": "base", "latent": 4})"},
+                                    {"top", R"({"preset": "middle", "seed": 5})"},
+                                    {"orphan", R"({"preset": "bsae"})"},
+                                    {"hen", R"({"preset": "egg"})"},
+                                    {"egg", R"({"preset": "hen"})"},
+                                    {"self", R"({"preset": "self"})"}};
+  TrainOptions options;
+  Sources sources;
+  for (const Layer& layer : preset_layers("top", some))
+    for (const auto& [name, source] : apply(options, layer)) sources[name] = source;
+  CHECK(options.width == 1);
+  CHECK(options.latent == 4);
+  CHECK(options.seed == 5);
+  CHECK(sources["width"] == "preset base");
+  CHECK(sources["latent"] == "preset middle");
+  CHECK(sources["seed"] == "preset top");
+  CHECK(sources.count("stages") == 0);
+  CHECK(preset_layers("", some).empty());
+
+  const auto error = [&](const char* name) { return usage_error([&] { preset_layers(name, some); }); };
+  CHECK(contains(error("orphan"), "unknown preset 'bsae', on which preset 'orphan' is based (nearest: base)"));
+  CHECK(contains(error("hen"), "preset 'hen' is based on itself: hen on egg on hen"));
+  CHECK(contains(error("self"), "self on self"));
+  CHECK(contains(error("tpo"), "unknown preset 'tpo' (nearest: top)"));
+}
+
+TEST_CASE("every value has a source, from the code that puts it there") {
+  const Configuration c = configure({{{{"preset", "hinge-fashion"}, {"latent", 7}, {"epochs", 3}}, "file.json"},
+                                     {{{"game", "cycle"}, {"loss", "vanilla"}}, ""}});
+  const auto source = [&](const char* name) {
+    const auto found = c.sources.find(name);
+    return found == c.sources.end() ? "default" : found->second;
+  };
+  CHECK(c.options.preset == "hinge-fashion");
+  CHECK(source("preset") == "file.json");
+  CHECK(source("latent") == "file.json");
+  CHECK(source("data_format") == "preset dcgan-fashion");
+  CHECK(source("r1_gamma") == "preset hinge-fashion");
+  CHECK(source("model") == "default of game cycle");
+  CHECK(source("data_mode") == "default of game cycle");
+  CHECK(source("loss") == "command line");
+  CHECK(source("steps") == "file.json");  // the epochs replace them
+  CHECK(c.options.steps == 0);
+  CHECK(source("seed") == "default");
+
+  const Configuration other = configure({{{{"preset", "hinge-fashion"}, {"model", "BigGAN-C10"}}, ""}});
+  CHECK(other.options.latent == 0);
+  CHECK(other.sources.at("latent") == "default of model BigGAN-C10");
+}
+
+TEST_CASE("the hash stands for what the numbers depend on") {
+  const auto hash = [](const Json& values) { return configuration_hash(resolve({{values, ""}})); };
+  // FNV-1a of "{}", of {"width":3}, and of {"beta1":0.25,"classes":["a","b"]}.
+  CHECK(hash(Json::object()) == "08f44b07");
+  CHECK(hash({{"width", 3}}) == "25c9de79");
+  CHECK(hash({{"classes", {"a", "b"}}, {"beta1", 0.25}}) == "d481b01b");
+  CHECK(hash({{"beta1", 0.25}, {"classes", {"a", "b"}}}) == "d481b01b");
+  CHECK(hash({{"beta1", 0.5}, {"steps", 7}, {"description", "x"}, {"threads", 3}, {"data", "y"}}) == "08f44b07");
+  CHECK(hash({{"preset", "dcgan-fashion"}}) != "08f44b07");
+
+  CHECK(default_run(resolve({})) == "runs/adversarial-08f44b07");
+  CHECK(default_run(resolve({{{{"preset", "cyclegan"}}, ""}})).starts_with("runs/cyclegan-"));
+  CHECK(default_run(resolve({{{{"game", "cycle"}}, ""}})).starts_with("runs/cycle-"));
+}
+
+TEST_CASE("any option that changes the numbers changes the hash") {
+  const TrainOptions defaults;
+  const Json values = to_json(defaults, Scope::numbers);
+  std::set<std::string> hashes = {configuration_hash(defaults)};
+  for (const auto& [name, value] : values.items()) {
+    Json other = value;
+    if (value.is_boolean())
+      other = !value.get<bool>();
+    else if (value.is_number_float())
+      other = value.get<double>() == 0 ? 0.5 : value.get<double>() * (value.get<double>() > 1 ? 2 : 0.5);
+    else if (value.is_number())
+      other = value.get<std::int64_t>() == 3 ? 2 : 3;
+    else if (value.is_array())
+      other = name == "lr_milestones" ? Json{1, 2} : Json{"x"};
+    else
+      continue;  // texts of choices: the next test case has some
+    TrainOptions changed;
+    apply(changed, {{{name, other}}, "test"});
+    CHECK_MESSAGE(hashes.insert(configuration_hash(changed)).second, name);
+  }
+  for (const Json& choice : {Json{{"loss", "hinge"}}, Json{{"game", "cycle"}}, Json{{"model", "BigGAN-C10"}},
+                             Json{{"load_size", "8x9"}}, Json{{"augment", "color"}}, Json{{"filter", "bilinear"}}}) {
+    TrainOptions changed;
+    apply(changed, {choice, "test"});
+    CHECK_MESSAGE(hashes.insert(configuration_hash(changed)).second, choice.dump());
+  }
+}
+
+TEST_CASE("presets are listed a line each, with a description") {
+  const Result list = run({"config", "--list"});
+  CHECK(list.code == 0);
+  std::istringstream lines(list.out);
+  std::size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) {
+    REQUIRE(count < presets().size());
+    const Preset& preset = presets()[count];
+    CHECK(line.starts_with(std::string(preset.name) + " "));
+    CHECK_MESSAGE(contains(line, resolve({{{{"preset", preset.name}}, ""}}).description), std::string(preset.name));
+    CHECK_MESSAGE(Json::parse(preset.json).contains("description"), std::string(preset.name));
+  }
+  CHECK(count == presets().size());
+}
+
+TEST_CASE("what config prints says where values come from, and reads back as the same configuration") {
+  TempFolder folder;
+  make_file(folder / "mine.json", R"({"preset": "dcgan-fashion-quick", "latent": 5})");
+  const Words words = {"--from-json", (folder / "mine.json").string(), "--width", "3", "--set", "seed=9"};
+  const std::string all = run(Words{"config"} + words).out;
+  CHECK(line_of(all, "latent").ends_with("mine.json"));
+  CHECK(line_of(all, "width").ends_with("command line"));
+  CHECK(line_of(all, "seed").ends_with("command line"));
+  CHECK(line_of(all, "batch_size").ends_with("preset dcgan-fashion-quick"));
+  CHECK(line_of(all, "data_format").ends_with("preset dcgan-fashion"));
+  CHECK(line_of(all, "ema_start").ends_with("default"));
+  const std::string changed = run(Words{"config", "--changed"} + words).out;
+  CHECK(line_of(changed, "seed") == line_of(all, "seed"));
+  CHECK(line_of(changed, "ema_start").empty());
+
+  const Json json = effective(words);
+  make_file(folder / "all.json", json.dump());
+  make_file(folder / "changed.json", run(Words{"config", "--json", "--changed"} + words).out);
+  for (const char* name : {"all.json", "changed.json"}) {
+    CHECK(effective({"--from-json", (folder / name).string()}) == json);
+    CHECK(run({"config", "--hash", "--from-json", (folder / name).string()}).out ==
+          configuration_hash(resolve({{json, ""}})) + "\n");
+  }
+  const Result both = run({"config", "--list", "--hash"});
+  CHECK(both.code == 2);
+  CHECK(is_one_error(both.err));
+  CHECK(contains(run({"config", "--run", (folder / "none").string()}).err, "there is no run"));
+}
+
+namespace {
+
+// Of the data that a preset is for, which need not be at hand.
+BatchShape data_of(const TrainOptions& o) {
+  struct Known {
+    const char* path;
+    std::int64_t channels, size, classes;
+  };
+  static constexpr Known kKnown[] = {{"data/mnist", 1, 28, 10},
+                                     {"data/emnist-letters", 1, 28, 26},
+                                     {"fashion-mnist", 1, 28, 10},
+                                     {"data/cifar100", 3, 32, 100},
+                                     {"data/cifar10", 3, 32, 10},
+                                     {"data/imagenet32.zip", 3, 32, 1000},
+                                     {"data/imagenet64.zip", 3, 64, 1000},
+                                     {"data/ILSVRC128.hdf5", 3, 128, 1000},
+                                     {"data/ffhq64.zip", 3, 64, 0},
+                                     {"data/ffhq256.zip", 3, 256, 0},
+                                     {"data/imagenet", 3, 0, 1000},
+                                     {"data/lsun", 3, 0, 1},
+                                     {"", 3, 0, 0}};
+  const Known* known = kKnown;
+  while (!contains(o.data.path, known->path)) ++known;
+  const TransformOptions& t = o.data.transform;
+  const std::int64_t channels = t.channels > 0 ? t.channels : known->channels;
+  Size2 size{known->size + 2 * t.pad, known->size + 2 * t.pad};
+  if (t.preprocess == Preprocess::resize_and_crop)
+    size = t.crop_size;
+  else if (t.preprocess != Preprocess::none)
+    size = t.load_size;
+  BatchShape shape{{channels, size.h, size.w}, {}, known->classes};
+  if (o.data.mode != DataMode::single) shape.target = shape.picture;
+  if (o.data.mode == DataMode::colorization) shape.picture[0] = 1, shape.target[0] = 2;
+  return shape;
+}
+
+// The same with networks that are soon made.
+void make_narrow(TrainOptions& o) {
+  const CatalogueEntry& model = catalogue_entry(o.model);
+  for (const auto& [part, network] : model.networks) {
+    const std::int64_t width = std::stoll(network.get("width").value_or("0"));
+    if (width > 16) o.model_options.push_back(part + ".width=" + std::to_string(std::max<std::int64_t>(16, width / 8)));
+    if (network.get("encoder_width")) o.model_options.push_back(part + ".encoder_width=8");
+    if (!o.model.starts_with("R3GAN")) continue;
+    const std::string stages = network.get("widths").value();
+    std::string widths = part + ".widths=16";
+    for (const char c : stages) widths += c == ',' ? ",16" : "";
+    o.model_options.push_back(widths);
+  }
+  if (!o.discriminator.empty()) o.model_options.push_back("discriminator.width=8");
+}
+
+}  // namespace
+
+TEST_CASE("every preset's game can be made for its data") {
+  for (const Preset& preset : presets()) {
+    INFO(std::string(preset.name));
+    TrainOptions o = resolve({{{{"preset", preset.name}}, ""}});
+    CHECK((o.data.path.starts_with("data/") || o.data.path.starts_with("/usr/share/")));
+    CHECK((o.data.path_b.empty() || o.data.path_b.starts_with("/usr/share/")));
+    CHECK((o.steps > 0) != (o.epochs > 0));
+    o.data_shape = data_of(o);
+    game_networks(o);  // the options as they are
+    make_narrow(o);
+    make_game(o, 0)->check_fits(o.data_shape);
+  }
+}
+
+}  // namespace duel::app
