@@ -48,6 +48,14 @@ void describe_run(TrainOptions& o, F&& f) {
   session("sample_every", "steps between two grids of samples", o.sample_every, kPositive);
   session("checkpoint_every", "steps between two checkpoints", o.checkpoint_every, kPositive);
   session("keep_checkpoints", "how many numbered checkpoints to keep beside the latest", o.keep_checkpoints, {0, 1e6});
+  numbers("best", "keep best.safetensors, by the smallest mean of this number, g_loss say (the largest: NAME:max)",
+          o.best);
+  numbers("best_every", "of so many steps", o.best_every, kPositive);
+  session("loggers", "what to write beside metrics.jsonl: html, csv, tensorboard", o.loggers);
+  session("watch", "what to do when training goes wrong (NaN, collapse, a discriminator that has won ...)", o.watch);
+  numbers("rollback_factor", "watch roll_back: what the rates are multiplied by each time", o.rollback_factor,
+          {0.001, 1});
+  numbers("most_rollbacks", "watch roll_back: how often before the run stops", o.most_rollbacks, {1, 1000});
 }
 
 template <class F>
@@ -58,6 +66,7 @@ void describe_data(TrainOptions& o, F&& f) {
   session("data", "folder or file of the data set", d.path);
   session("data_b", "the folder or file of the other domain, or of the targets", d.path_b);
   numbers.choice("data_format", "what is there", d.format, format_names());
+  session("cache", "a file to keep the pictures in decoded: made on first use, and anew when the data change", d.cache);
   numbers("data_mode",
           "what an example is: a picture; a pair (aligned); two pictures of two domains (unaligned); a picture's "
           "lightness and its colours (colorization); a picture made worse and itself (restoration)",
@@ -117,9 +126,17 @@ void describe_training(TrainOptions& o, F&& f) {
   numbers("g_steps", "generator updates per step", game.g_steps, {1, 1000});
   numbers("order", "who is updated first, and on which pictures; translate knows shared and generator_first",
           game.order);
+  numbers("switch_discriminator",
+          "go on with the discriminator until its smoothed loss is below this; 0: as the steps say",
+          o.switch_discriminator, kWeight);
+  numbers("switch_generator", "the same for the generator", o.switch_generator, kWeight);
   numbers("accumulations", "batches per update", game.learning.accumulations, {1, 100000});
   numbers("clip_norm", "limit of the norm of a side's gradients; 0: none", game.learning.clip_norm, kWeight);
   numbers("ema_decay", "decay of the averaged generator, which draws the samples", game.ema_decay, kShare);
+  numbers("ema_half_life", "images in which the average forgets half, instead of the decay; 0: the decay",
+          game.ema_half_life);
+  numbers("ema_rampup", "limits that to a part of the images seen (StyleGAN2: 0.05); 0: no limit", game.ema_rampup,
+          {0, 1e6});
   numbers("ema_start", "steps before the averaging starts", game.ema_start);
   numbers("ema_buffers", "what becomes of running statistics there", game.ema_buffers);
 }
@@ -196,6 +213,9 @@ void describe_regularisers(TrainOptions& o, F&& f) {
   option("zcr_g", "diversity of pictures under noise in z (zCR: 0.5)", r.latent_generator, kWeight);
   option("zcr_noise", "its standard deviation", r.latent_noise, kWeight);
   option("augment", "DiffAugment's parts: color,translation,cutout", r.augment);
+  option("ada_target", "adapt how often to augment, so that this is the mean sign of real scores (ADA: 0.6)",
+         o.ada_target, {0, 1});
+  option("ada_images", "images in which that may go from never to always", o.ada_images, kPositive);
   option("soft_labels", "labels in (0.9, 1) for real and (0, 0.1) for generated pictures", o.soft_labels);
   option("label_smoothing", "label 1 less this for real pictures", o.label_smoothing, kShare);
   option("noisy_labels", "how often a batch's labels are exchanged", o.noisy_labels, kShare);

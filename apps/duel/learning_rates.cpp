@@ -49,7 +49,7 @@ LearningRates::LearningRates(const TrainOptions& o, Game& game)
 
 void LearningRates::set(std::int64_t step, std::int64_t epoch) {
   const std::int64_t time = options_.unit == ScheduleUnit::steps ? step : epoch;
-  const double factor = options_.schedule.factor(time) * plateau_.factor();
+  const double factor = options_.schedule.factor(time) * plateau_.factor() * lowered_.item();
   for (std::size_t i = 0; i < players_.size(); ++i) {
     players_[i]->optimizer().set_lr(base_[i] * factor);
     if (const auto momentum = options_.schedule.momentum(time)) players_[i]->optimizer().set_beta1(*momentum);
@@ -59,6 +59,7 @@ void LearningRates::set(std::int64_t step, std::int64_t epoch) {
 }
 
 void LearningRates::catch_up(std::int64_t step) {
+  for (const Scale& s : scales_) s.player->optimizer().set_lr_scale(s.pattern, 1);
   for (const Scale& s : scales_)
     if (s.from < step) s.player->optimizer().set_lr_scale(s.pattern, s.factor);
 }
@@ -84,10 +85,13 @@ std::vector<std::pair<std::string, double>> LearningRates::rates() const {
 }
 
 StateDict LearningRates::state() {
-  if (!options_.plateau) return {};
-  StateDict state = state_dict(plateau_);
-  state["epoch_losses"] = sum_;
-  state["epoch"] = epoch_;
+  StateDict state;
+  if (options_.plateau) {
+    state = state_dict(plateau_);
+    state["epoch_losses"] = sum_;
+    state["epoch"] = epoch_;
+  }
+  state["lowered"] = lowered_;
   return state;
 }
 

@@ -16,9 +16,12 @@ class LearningRates {
   void catch_up(std::int64_t step);
   /// What the plateau looks at. To be told after each step.
   void observe(const Numbers& numbers, std::int64_t epoch);
+  /// What all rates are multiplied by besides.
+  double lowered() const { return lowered_.item(); }
+  void set_lowered(double factor) { *lowered_.mutable_data<double>() = factor; }
   /// By player, for logs: "generator_lr".
   std::vector<std::pair<std::string, double>> rates() const;
-  /// The state for a checkpoint, sharing memory; empty without a plateau.
+  /// The state for a checkpoint, sharing memory.
   StateDict state();
 
  private:
@@ -35,6 +38,7 @@ class LearningRates {
   std::vector<double> base_;  // of the players
   std::vector<Scale> scales_;
   Plateau plateau_;
+  Tensor lowered_ = Tensor::from({1.0}, {});
   Tensor sum_ = Tensor::zeros({2}, {.dtype = DType::float64});  // of the epoch's losses, and their number
   Tensor epoch_ = Tensor::zeros({}, {.dtype = DType::int64});
 };

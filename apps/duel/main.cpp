@@ -15,6 +15,7 @@
 
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/options.h"
+#include "duel/gan/models/option_text.h"
 #include "duel/tensor/nearest.h"
 
 namespace duel::app {
@@ -45,9 +46,10 @@ int run(int argc, char** argv) {
   CLI::App program("duel trains generative adversarial networks and draws with them.");
   program.set_version_flag("--version", "duel " DUEL_VERSION);
   program.allow_extras();
-  const std::vector<Command> commands = {train_command(program),   sample_command(program),  translate_command(program),
-                                         info_command(program),    convert_command(program), config_command(program),
-                                         inspect_command(program), report_command(program)};
+  const std::vector<Command> commands = {
+      train_command(program),   sample_command(program),    interpolate_command(program), neighbours_command(program),
+      project_command(program), translate_command(program), info_command(program),        convert_command(program),
+      config_command(program),  inspect_command(program),   report_command(program),      data_command(program)};
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
@@ -59,10 +61,13 @@ int run(int argc, char** argv) {
   for (const Command& command : commands) {
     if (!command.line->parsed()) continue;
     refuse_leftovers(*command.line, "duel " + command.line->get_name());
+    for (const CLI::App* sub : command.line->get_subcommands())
+      refuse_leftovers(*sub, "duel " + command.line->get_name() + " " + sub->get_name());
     return command.run();
   }
-  throw UsageError(
-      "which command: train, sample, translate, info, convert, config, inspect or report? See duel --help");
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.line->get_name());
+  throw UsageError(fmt::format("which command? One of {}; see duel --help", listed(names)));
 }
 
 // Must not throw: what fails here is not told.

@@ -155,6 +155,9 @@ AdversarialGameOptions adversarial_options(const TrainOptions& o) {
     game.loss = "wgan";
     if (r.gradient_penalty == 0) r.gradient_penalty = 10;
   }
+  if (o.switch_discriminator > 0) game.adaptive.discriminator = o.switch_discriminator;
+  if (o.switch_generator > 0) game.adaptive.generator = o.switch_generator;
+  if (o.ada_target > 0) game.ada = {.target = o.ada_target, .images = o.ada_images};
   if (o.soft_labels) r.targets = kSoftTargets;
   r.targets.real_low -= o.label_smoothing;
   r.targets.real_high -= o.label_smoothing;

@@ -127,18 +127,27 @@ void RunDirectory::prepare() const {
 void RunDirectory::remove_run() const {
   remove_files(sample_folder(), [](const std::string& n) { return is_temporary(n) || step_of(n, ".png"); });
   remove_files(checkpoints(), [](const std::string& n) {
-    return is_temporary(n) || n == "latest.safetensors" || step_of(n, ".safetensors");
+    return is_temporary(n) || n == "latest.safetensors" || n == "best.safetensors" || step_of(n, ".safetensors");
   });
   remove_if_empty(sample_folder());
-  remove_if_empty(checkpoints());
+  remove_files(events(), [](const std::string& n) { return n.starts_with("events.out.tfevents."); });
+  for (const fs::path& folder : {checkpoints(), events()}) remove_if_empty(folder);
   // The configuration last: until then it can be seen that this is a run.
-  remove_files(folder_, [](const std::string& n) { return is_temporary(n) || n == "metrics.jsonl"; });
+  remove_files(folder_, [](const std::string& n) {
+    return is_temporary(n) || n == "metrics.jsonl" || n == "metrics.csv" || n == "index.html";
+  });
   fs::remove(config());
 }
 
 void RunDirectory::prune_checkpoints(std::int64_t step, std::int64_t keep) const {
   for (const std::int64_t s : numbered_checkpoints())
     if (s <= step && keep-- <= 0) fs::remove(numbered_checkpoint(s));
+}
+
+void RunDirectory::forget_after(std::int64_t step) const {
+  for (const std::int64_t s : numbered_checkpoints())
+    if (s > step) fs::remove(numbered_checkpoint(s));
+  remove_files(sample_folder(), [&](const std::string& n) { return step_of(n, ".png").value_or(0) > step; });
 }
 
 fs::path RunDirectory::samples(std::int64_t step) const {

@@ -2,9 +2,12 @@
 // be removed.
 //
 //   config.json                        the exact configuration
-//   metrics.jsonl                      a line of numbers now and then
+//   metrics.jsonl                      a line of numbers now and then; by choice also metrics.csv
+//   index.html                         a page to watch it by
+//   events/                            TensorBoard's files, by choice
 //   samples/step-000500.png            grids of samples
-//   checkpoints/latest.safetensors     the whole state; also as step-500.safetensors, the last few kept
+//   checkpoints/latest.safetensors     the whole state; also as step-500.safetensors, the last few kept,
+//                                      and best.safetensors, by choice
 #pragma once
 
 #include <cstdint>
@@ -36,11 +39,16 @@ class RunDirectory {
   void remove_run() const;
   /// Removes the oldest numbered checkpoints but `keep` of those up to `step`.
   void prune_checkpoints(std::int64_t step, std::int64_t keep) const;
+  /// Removes the numbered checkpoints and samples of later steps.
+  void forget_after(std::int64_t step) const;
 
   const std::filesystem::path& folder() const { return folder_; }
   std::filesystem::path config() const { return folder_ / "config.json"; }
   std::filesystem::path metrics() const { return folder_ / "metrics.jsonl"; }
+  std::filesystem::path page() const { return folder_ / "index.html"; }
+  std::filesystem::path events() const { return folder_ / "events"; }
   std::filesystem::path samples(std::int64_t step) const;
+  std::filesystem::path best_checkpoint() const { return checkpoints() / "best.safetensors"; }
   std::filesystem::path latest_checkpoint() const { return checkpoints() / "latest.safetensors"; }
   std::filesystem::path numbered_checkpoint(std::int64_t step) const;
   /// The steps of the numbered checkpoints, latest first.

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/duel/open_data.h"
 #include "duel/gan/data/lab.h"
 #include "duel/gan/data/restoration.h"
 
@@ -11,42 +12,6 @@ namespace duel::app {
 namespace {
 
 using Warn = std::function<void(const std::string&)>;
-
-OpenOptions open_options(const DataOptions& d, const Warn& warn) {
-  return {.format = d.format,
-          .split = d.split,
-          .classes = d.classes,
-          .max_size = d.max_size,
-          .halves = d.halves,
-          .direction = d.direction,
-          .pairing = d.pairing,
-          .warn = warn};
-}
-
-// Two folders, each with pictures of its own.
-std::unique_ptr<Dataset> open_both(const DataOptions& d, const Warn& warn) {
-  if (d.mode == DataMode::aligned) {
-    auto matched = d.direction == Direction::a_to_b ? std::make_unique<MatchedFolders>(d.path, d.path_b)
-                                                    : std::make_unique<MatchedFolders>(d.path_b, d.path);
-    if (warn)
-      for (const auto& file : matched->unmatched()) warn(file.string() + " is left out: it has no partner");
-    return matched;
-  }
-  if (d.mode != DataMode::unaligned)
-    throw UsageError(fmt::format("--data-b is for pairs: --data-mode {} has none", to_text(d.mode)));
-  std::shared_ptr<Dataset> a = open_dataset(d.path, open_options(d, warn)),
-                           b = open_dataset(d.path_b, open_options(d, warn));
-  if (d.direction == Direction::b_to_a) std::swap(a, b);
-  return std::make_unique<UnalignedDataset>(std::move(a), std::move(b), d.pairing);
-}
-
-std::unique_ptr<Dataset> open(const DataOptions& d, const Warn& warn) {
-  if (!d.path_b.empty()) return open_both(d, warn);
-  OpenOptions o = open_options(d, warn);
-  if (o.format == "auto" && d.mode == DataMode::aligned) o.format = "aligned";
-  if (o.format == "auto" && d.mode == DataMode::unaligned) o.format = "unaligned";
-  return open_dataset(d.path, o);
-}
 
 // Values in [-1, 1] on the scale of bytes, which is what a loader takes.
 Tensor on_scale_of_bytes(const Tensor& x) {
@@ -75,7 +40,7 @@ Transform make_transform(const DataOptions& d) {
 
 DataLoader load(const TrainOptions& o, std::uint64_t seed, const Warn& warn) {
   const DataOptions& d = o.data;
-  std::shared_ptr<const Dataset> data = open(d, warn);
+  std::shared_ptr<const Dataset> data = open_data(d, warn);
   const auto classes = static_cast<std::int64_t>(d.class_names.size());
   check(classes == 0 || classes == data->classes(), "train", classes, " class names given, but the data in ", d.path,
         " has ", data->classes(), " classes");
@@ -109,7 +74,14 @@ Session::Session(const TrainOptions& given, const Warn& warn)
       streams(given.seed),
       data(load(given, streams.split().seed(), warn)),
       game((options = with_data(given, data), fitting_game(options, streams.split().seed(), data))),
-      rates(options, *game) {}
+      rates(options, *game),
+      oversight(options) {}
+
+Trained Session::trained() {
+  Trained all{*game, data, rates.state()};
+  all.training.merge(oversight.state());
+  return all;
+}
 
 void Session::restore(const Checkpoint& checkpoint) {
   rates.catch_up(checkpoint.step);

@@ -3,6 +3,7 @@
 
 #include "apps/duel/checkpoint.h"
 #include "apps/duel/learning_rates.h"
+#include "apps/duel/oversight.h"
 
 namespace duel::app {
 
@@ -12,13 +13,14 @@ struct Session {
 
   /// Goes back to where the checkpoint was made. Throws if it doesn't fit these options or this data.
   void restore(const Checkpoint& checkpoint);
-  Trained trained() { return {*game, data, rates.state()}; }
+  Trained trained();
 
   TrainOptions options;  ///< with the data's sizes
   Rng streams;           ///< seeds everything that is random, in the order of the members, and then what else is
   DataLoader data;
   std::unique_ptr<Game> game;
   LearningRates rates;
+  Oversight oversight;
 };
 
 }  // namespace duel::app

@@ -13,6 +13,8 @@
 namespace duel::app {
 namespace {
 
+constexpr std::int64_t kLookedAt = 100;  // steps that DivergenceWatch looks at together
+
 std::int64_t steps_to_train(const TrainOptions& o, const DataLoader& data, const Game& game) {
   if (o.steps > 0) return o.steps;
   const std::int64_t batches = o.epochs * data.per_epoch(), per_step = game.batches_per_step();
@@ -41,6 +43,8 @@ Numbers Trainer::make_step() {
   std::optional<DetectAnomaly> detect;
   if (anomalies_ == Anomalies::detect) detect.emplace();
   session_.rates.set(step(), session_.data.position().epoch);
+  if ((step() + 1) % session_.options.sample_every == 0)
+    for (Player* player : session_.game->players()) player->watch_gradients();
   Numbers numbers = session_.game->step(session_.data);
   session_.rates.observe(numbers, session_.data.position().epoch);
   return numbers;
@@ -48,34 +52,106 @@ Numbers Trainer::make_step() {
 
 Trainer::End Trainer::train(const RunDirectory& run, const InterruptGuard& interrupt) {
   const TrainOptions& o = session_.options;
-  MetricsLog metrics(run.metrics(), step());
+  log_.emplace(run, o, step());
   Progress progress(total_steps_, o.data.batch_size * session_.game->batches_per_step());
-  while (step() < total_steps_) {
-    const Numbers numbers = make_step();
-    progress.update(step(), numbers);
-    report_data(progress);
-    const bool last = step() == total_steps_, stop = interrupt.requested();
-    const auto due = [&](std::int64_t interval) { return last || step() % interval == 0; };
-    // The checkpoint comes last: what it says was done is there.
-    if (due(o.log_every)) log(metrics, numbers, progress);
-    if (due(o.sample_every)) sample(run);
-    if (stop || due(o.checkpoint_every)) save(run);
-    if (last || stop) progress.finish();
-    if (stop && !last) return End::interrupted;
+  try {
+    while (step() < total_steps_) {
+      Findings findings;
+      try {
+        const Numbers numbers = make_step();
+        progress.update(step(), numbers);
+        findings = follow_up(run, numbers, progress);
+      } catch (const NotFinite& e) {
+        if (o.watch != WatchAction::roll_back) throw;
+        findings.push_back({FindingKind::not_finite, step(), e.what()});
+      }
+      report_data(progress);
+      if (o.watch != WatchAction::off && !findings.empty()) attend(run, findings, progress);
+      const bool last = step() == total_steps_, stop = o.watch == WatchAction::stop && !findings.empty();
+      if (last || stop || interrupt.requested()) {
+        if (!is_due(o.checkpoint_every)) save(run);
+        progress.finish();
+        if (last) break;
+        log_->finish(stop ? "stopped: " + findings[0].text : "interrupted");
+        return stop ? End::stopped : End::interrupted;
+      }
+    }
+    if (!std::filesystem::exists(run.samples(step()))) sample(run);  // a run that had nothing left to do
+  } catch (const std::exception& e) {
+    progress.finish();
+    log_->finish(e.what());
+    throw;
   }
-  if (!std::filesystem::exists(run.samples(step()))) sample(run);  // a run that had nothing left to do
+  log_->finish("complete");
   return End::complete;
+}
+
+Trainer::Findings Trainer::follow_up(const RunDirectory& run, const Numbers& numbers, const Progress& progress) {
+  const TrainOptions& o = session_.options;
+  Findings findings = session_.oversight.observe(step(), numbers);
+  // The checkpoint comes last: what it says was done is there.
+  if (is_due(o.log_every)) log(numbers, progress);
+  if (step() % kLookedAt == 0) {
+    if (const std::optional<double> diversity = session_.game->diversity())
+      for (Finding& f : session_.oversight.observe_diversity(step(), *diversity)) findings.push_back(std::move(f));
+  }
+  if (step() % o.best_every == 0 && session_.oversight.is_best()) write_state(run.best_checkpoint());
+  if (is_due(o.sample_every)) sample(run);
+  if (is_due(o.checkpoint_every)) save(run);
+  return findings;
+}
+
+void Trainer::attend(const RunDirectory& run, const Findings& findings, Progress& progress) {
+  progress.finish();
+  for (const Finding& finding : findings) {
+    const std::string text = fmt::format("step {}: {}", finding.step, finding.text);
+    print_warning(text);
+    log_->warning(finding.step, text);
+  }
+  if (session_.options.watch == WatchAction::roll_back) roll_back(run, findings[0]);
+}
+
+// A checkpoint from some time before, where what went wrong had not begun yet.
+void Trainer::roll_back(const RunDirectory& run, const Finding& finding) {
+  const TrainOptions& o = session_.options;
+  const std::int64_t rollbacks = session_.oversight.rollbacks() + 1;
+  check(rollbacks <= o.most_rollbacks, "training", "went wrong again after ", o.most_rollbacks,
+        " times of going back; the last time: ", finding.text);
+  const std::vector<std::int64_t> steps = run.numbered_checkpoints();  // latest first
+  check(!steps.empty(), "training",
+        "there is no numbered checkpoint to go back to (--checkpoint-every, "
+        "--keep-checkpoints); ",
+        finding.text);
+  const auto before =
+      std::find_if(steps.begin(), steps.end(), [&](std::int64_t s) { return s <= finding.step - kLookedAt; });
+  const double lowered = session_.rates.lowered() * o.rollback_factor;
+  restore(read_checkpoint(run.numbered_checkpoint(before == steps.end() ? steps.back() : *before)));
+  session_.rates.set_lowered(lowered);
+  session_.oversight.set_rollbacks(rollbacks);
+  run.forget_after(step());
+  log_.emplace(run, o, step());
+  const std::string text = fmt::format(
+      "went back to step {}; all learning rates are {:g} times what they were meant "
+      "to be",
+      step(), lowered);
+  print_warning(text);
+  log_->warning(step(), text);
+  save(run);
 }
 
 void Trainer::report_data(Progress& progress) {
   const DataLoader::Report report = session_.data.report();
   waited_ += report.waited;
+  skipped_ += report.skipped;
   if (report.messages.empty()) return;
   progress.finish();
-  for (const std::string& message : report.messages) print_warning(message);
+  for (const std::string& message : report.messages) {
+    print_warning(message);
+    log_->warning(step(), message);
+  }
 }
 
-void Trainer::log(MetricsLog& metrics, const Numbers& numbers, const Progress& progress) {
+void Trainer::log(const Numbers& numbers, const Progress& progress) {
   const DataLoader::Position position = session_.data.position();
   const double epoch = static_cast<double>(position.epoch) +
                        static_cast<double>(position.index) / static_cast<double>(session_.data.per_epoch());
@@ -85,17 +161,29 @@ void Trainer::log(MetricsLog& metrics, const Numbers& numbers, const Progress& p
   line["images_per_second"] = to_tenths(progress.images_per_second());
   const double now = progress.seconds(), since = now - std::exchange(waited_from_, now);
   line["data_wait"] = since > 0 ? to_thousandths(std::exchange(waited_, 0) / since) : 0.0;
-  metrics.write(line);
+  if (skipped_ > 0) line["skipped"] = skipped_;
+  log_->metrics(line);
 }
 
-void Trainer::sample(const RunDirectory& run) { write_png(run.samples(step()), session_.game->snapshot()); }
+void Trainer::sample(const RunDirectory& run) {
+  Game& game = *session_.game;
+  const Tensor grid = game.snapshot();
+  write_png(run.samples(step()), grid);
+  log_->samples(step(), run.samples(step()), grid);
+  log_->layers(step(), game);
+  for (const auto& [name, values] : game.distributions()) {
+    const std::vector<float> all = values.to(DType::float32).to_vector<float>();
+    log_->histogram(step(), name, all);
+  }
+}
+
+void Trainer::write_state(const std::filesystem::path& file) {
+  write_checkpoint(file, session_.options, session_.trained());
+}
 
 void Trainer::save(const RunDirectory& run) {
-  const auto write = [&](const std::filesystem::path& file) {
-    write_checkpoint(file, session_.options, session_.trained());
-  };
-  write(run.latest_checkpoint());
-  if (session_.options.keep_checkpoints > 0) write(run.numbered_checkpoint(step()));
+  write_state(run.latest_checkpoint());
+  if (session_.options.keep_checkpoints > 0) write_state(run.numbered_checkpoint(step()));
   run.prune_checkpoints(step(), session_.options.keep_checkpoints);
 }
 

@@ -32,7 +32,7 @@ TEST_CASE("a run leaves a configuration, metrics, pictures and checkpoints, and 
   for (const char* name : {"latest", "step-4", "step-6", "step-7"})
     CHECK(fs::exists(folder / "checkpoints" / (std::string(name) + ".safetensors")));
   CHECK(std::distance(fs::directory_iterator(folder / "checkpoints"), {}) == 4);
-  CHECK(std::distance(fs::directory_iterator(folder), {}) == 4);
+  CHECK(std::distance(fs::directory_iterator(folder), {}) == 5);
   CHECK(file_content(folder / "checkpoints" / "step-7.safetensors") == file_content(world.latest("a run's")));
   const auto lines = metrics(folder);
   REQUIRE(lines.size() == 7);

@@ -14,7 +14,11 @@ struct Command {
 
 Command train_command(CLI::App& program);
 Command sample_command(CLI::App& program);
+Command interpolate_command(CLI::App& program);
+Command neighbours_command(CLI::App& program);
+Command project_command(CLI::App& program);
 Command translate_command(CLI::App& program);
+Command data_command(CLI::App& program);
 Command info_command(CLI::App& program);
 Command convert_command(CLI::App& program);
 Command config_command(CLI::App& program);

@@ -1,0 +1,54 @@
+#include "apps/duel/oversight.h"
+
+namespace duel::app {
+namespace {
+
+// "d_loss", or "d_loss:max" where more is better.
+constexpr std::string_view kMax = ":max";
+
+}  // namespace
+
+Oversight::Oversight(const TrainOptions& o) : criterion_(o.best) {
+  if (!criterion_.ends_with(kMax)) return;
+  larger_is_better_ = true;
+  criterion_.resize(criterion_.size() - kMax.size());
+}
+
+std::vector<Finding> Oversight::observe(std::int64_t step, const Numbers& numbers) {
+  if (!criterion_.empty()) {
+    const double* value = numbers.find(criterion_);
+    if (!value) {
+      std::string names;
+      for (const auto& [name, number] : numbers) names += (names.empty() ? "" : ", ") + name;
+      throw UsageError(cat("--best: a step has no number '", criterion_, "'; it has ", names));
+    }
+    double* sum = sum_.mutable_data<double>();
+    sum[0] += *value;
+    sum[1] += 1;
+  }
+  return watch_.observe(step, numbers);
+}
+
+std::vector<Finding> Oversight::observe_diversity(std::int64_t step, double diversity) {
+  return watch_.observe_spread(step, diversity);
+}
+
+bool Oversight::is_best() {
+  double *sum = sum_.mutable_data<double>(), *best = best_.mutable_data<double>();
+  if (sum[1] == 0) return false;
+  const double mean = sum[0] / sum[1];
+  sum[0] = sum[1] = 0;
+  if (best[0] == 1 && !(larger_is_better_ ? mean > best[1] : mean < best[1])) return false;
+  best[0] = 1;
+  best[1] = mean;
+  return true;
+}
+
+void Oversight::visit(Visitor& v) {
+  v.child("watch", watch_);
+  v.buffer("criterion_sum", sum_);
+  v.buffer("criterion_best", best_);
+  v.buffer("rollbacks", rollbacks_);
+}
+
+}  // namespace duel::app

@@ -1,0 +1,93 @@
+#include "apps/duel/run_log.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "apps/duel/inspect/singular_values.h"
+#include "duel/autograd/ops.h"
+#include "duel/nn/atomic_file.h"
+
+namespace duel::app {
+namespace {
+
+constexpr std::int64_t kMostForSpectrum = 512;  // rows or columns: larger Gram matrices take too long to look at often
+
+bool has(const TrainOptions& o, std::string_view logger) {
+  return std::find(o.loggers.begin(), o.loggers.end(), logger) != o.loggers.end();
+}
+
+double norm_of(const Tensor& t) {
+  const NoGrad no_grad;
+  return std::sqrt(sum(square(Variable(t))).item());
+}
+
+std::optional<double> largest_singular_value(const Tensor& weight) {
+  if (weight.dim() < 2 || std::min(weight.size(0), weight.numel() / weight.size(0)) > kMostForSpectrum) return {};
+  const Spectrum spectrum = singular_values(weight, 1);
+  return spectrum.largest.empty() ? std::optional<double>() : spectrum.largest[0];
+}
+
+}  // namespace
+
+RunLog::RunLog(const RunDirectory& run, const TrainOptions& o, std::int64_t step) : metrics_(run.metrics(), step) {
+  for (const std::string& name : o.loggers)
+    if (name != "html" && name != "csv" && name != "tensorboard")
+      throw UsageError("--loggers: there is no '" + name + "'; there are html, csv, tensorboard");
+  if (has(o, "csv")) csv_.emplace(run.folder() / "metrics.csv", run.metrics());
+  if (has(o, "html")) report_.emplace(run.folder(), step);
+  if (has(o, "tensorboard")) tensorboard_.emplace(run.events(), step);
+  if (report_ && step == 0) report_->config(to_json(o));
+  if (tensorboard_ && step == 0) tensorboard_->text("config", 0, "```json\n" + to_json(o).dump(2) + "\n```");
+}
+
+void RunLog::metrics(const Json& line) {
+  metrics_.write(line);
+  if (csv_) csv_->write(line);
+  if (report_) report_->metrics(line);
+  if (!tensorboard_) return;
+  const auto step = line.at("step").get<std::int64_t>();
+  for (const auto& [name, value] : line.items())
+    if (name != "step" && value.is_number()) tensorboard_->scalar("training/" + name, step, value.get<double>());
+}
+
+void RunLog::samples(std::int64_t step, const std::filesystem::path& png, const Tensor& grid) {
+  if (report_) report_->samples(step, "samples/" + png.filename().string());
+  if (!tensorboard_) return;
+  const std::string bytes = read_file("read samples", png);
+  tensorboard_->image("samples", step, {grid.size(1), grid.size(2), grid.size(0), bytes});
+}
+
+void RunLog::layers(std::int64_t step, Game& game) {
+  if (!report_ && !tensorboard_) return;
+  std::vector<LayerRecord> records;
+  for (Player* player : game.players()) {
+    const Optimizer& optimizer = player->optimizer();
+    for (const auto& [name, gradient] : player->gradient_norms()) {
+      const auto at = std::find(optimizer.names().begin(), optimizer.names().end(), name);
+      const Tensor weight = optimizer.parameters()[static_cast<std::size_t>(at - optimizer.names().begin())].value();
+      if (weight.dim() < 2) continue;
+      records.push_back({player->name(), name, gradient, norm_of(weight), largest_singular_value(weight)});
+      if (!tensorboard_) continue;
+      tensorboard_->scalar("gradient_norm/" + player->name() + "." + name, step, gradient);
+      if (records.back().singular_value)
+        tensorboard_->scalar("singular_value/" + player->name() + "." + name, step, *records.back().singular_value);
+    }
+  }
+  if (report_ && !records.empty()) report_->layers(step, records);
+}
+
+void RunLog::histogram(std::int64_t step, const std::string& name, std::span<const float> values) {
+  if (report_) report_->histogram(step, name, values);
+  if (tensorboard_) tensorboard_->histogram(name, step, values);
+}
+
+void RunLog::warning(std::int64_t step, const std::string& text) {
+  if (report_) report_->warning(step, text);
+  if (tensorboard_) tensorboard_->text("warnings", step, text);
+}
+
+void RunLog::finish(const std::string& status) {
+  if (report_) report_->finish(status);
+}
+
+}  // namespace duel::app
