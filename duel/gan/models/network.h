@@ -31,8 +31,8 @@ struct Judgement {
 
 /// What an auto-encoder makes of N pictures.
 struct Reconstruction {
-  Variable pictures;              ///< [N, C, H, W]
-  DiagonalGaussian posterior{};   ///< of a variational one
+  Variable pictures;             ///< [N, C, H, W]
+  DiagonalGaussian posterior{};  ///< of a variational one
 };
 
 /// Holds a network: `network(x, labels, pass)`, `network(x, pass)`. A plain copy shares the parameters, as with every

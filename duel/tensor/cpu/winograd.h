@@ -1,7 +1,7 @@
 // Convolutions in float32 by Winograd's algorithms (see simd/winograd.h for the formulas): 3x3 and 4x4 kernels of
 // stride 1, and 4x4 kernels of stride 2, which are four 2x2 kernels of stride 1, one for each parity of rows and
-// columns: their sum forward, their pictures interleaved backward. (And whatever else falls into such parts: 2x2, or 6x6
-// and 8x8 of stride 2.)
+// columns: their sum forward, their pictures interleaved backward. (And whatever else falls into such parts: 2x2, or
+// 6x6 and 8x8 of stride 2.)
 #pragma once
 
 #include <cstdint>
