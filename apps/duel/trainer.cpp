@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 #include <fmt/format.h>
@@ -29,10 +30,31 @@ void print_warning(const std::string& text) {
   std::fflush(stderr);
 }
 
+// Says the first few of many lines, and in the end how many more there were.
+class Few {
+ public:
+  ~Few() {
+    if (count_ > kShown)
+      print_warning(fmt::format("{} more files are left out; duel data check lists all", count_ - kShown));
+  }
+  void operator()(const std::string& text) {
+    if (++count_ <= kShown) print_warning(text);
+  }
+
+ private:
+  static constexpr std::int64_t kShown = 3;
+  std::int64_t count_ = 0;
+};
+
+Session make_session(const TrainOptions& options) {
+  Few few;
+  return Session(options, std::ref(few));
+}
+
 }  // namespace
 
 Trainer::Trainer(const TrainOptions& options, Anomalies anomalies)
-    : session_(options, print_warning),
+    : session_(make_session(options)),
       anomalies_(anomalies),
       total_steps_(steps_to_train(options, session_.data, *session_.game)) {
   Rng draws = session_.streams.split();

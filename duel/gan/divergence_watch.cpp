@@ -140,8 +140,9 @@ std::string DivergenceWatch::jump_of(Side side, double loss) {
     std::vector<double> distances = window.seen();
     usual = median(distances);
     for (double& d : distances) d = std::abs(d - usual);
-    // Losses that hardly move have hardly any deviation, so they count as moving by a little.
-    const double deviation = std::max({median(distances), 0.05 * std::abs(usual), 0.01});
+    // Losses that hardly move have hardly any deviation, so they count as moving by a little; those of a discriminator
+    // that is nearly always right jump to 1 or 2 in healthy runs.
+    const double deviation = std::max({median(distances), 0.05 * std::abs(usual), 0.1});
     far = std::abs(loss - usual) > options_.jump * deviation;
   }
   window.push(loss);
