@@ -218,11 +218,11 @@ TEST_CASE("data loader: the same batches for any number of workers, from any pos
   }
 }
 
-TEST_CASE("data loader: in the data set's order, and the first examples") {
+TEST_CASE("data loader: in the data set's order, and some of all parts") {
   DataLoader loader(numbered(10), {.batch_size = 4, .shuffle = Shuffle::no, .workers = 2});
   CHECK(loader.next().labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 1, 2, 3});
-  CHECK(loader.first(3).labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 1, 2});
-  CHECK(loader.first(12).labels.to_vector<std::int64_t>().back() == 9);
+  CHECK(loader.spread(3).labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{0, 3, 6});
+  CHECK(loader.spread(12).labels.to_vector<std::int64_t>().back() == 9);
   CHECK(loader.next().labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{4, 5, 6, 7});
 }
 

@@ -83,7 +83,7 @@ class DataLoader::Impl {
           " pictures of the data set, got ", o.batch_size);
     check(o.workers >= 0 && o.workers <= 1024 && o.prefetch >= 1, "DataLoader",
           "workers must be from 0 to 1024 and prefetch at least 1, got ", o.workers, " and ", o.prefetch);
-    const Batch one = first(1);
+    const Batch one = spread(1);
     const auto shape_of = [](const Tensor& t) { return Shape{t.size(1), t.size(2), t.size(3)}; };
     shape_.picture = shape_of(one.pictures);
     if (one.targets.defined()) shape_.target = shape_of(one.targets);
@@ -108,12 +108,13 @@ class DataLoader::Impl {
     return batch;
   }
 
-  Batch first(std::int64_t count) const {
-    check(count >= 1, "DataLoader::first", "count must be at least 1, got ", count);
+  Batch spread(std::int64_t count) const {
+    check(count >= 1, "DataLoader::spread", "count must be at least 1, got ", count);
     std::vector<Read> examples;
     for (std::int64_t i = 0; i < count; ++i) {
       Rng draws = Rng(options_.seed, static_cast<std::uint64_t>(i)).split();
-      examples.push_back(read(std::min(i, dataset_->size() - 1), draws));
+      const std::int64_t n = dataset_->size(), index = count <= n ? i * n / count : std::min(i, n - 1);
+      examples.push_back(read(index, draws));
     }
     return collated(examples);
   }
@@ -311,7 +312,7 @@ DataLoader::DataLoader(DataLoader&&) noexcept = default;
 DataLoader::~DataLoader() = default;
 
 Batch DataLoader::next() { return impl_->next(); }
-Batch DataLoader::first(std::int64_t count) const { return impl_->first(count); }
+Batch DataLoader::spread(std::int64_t count) const { return impl_->spread(count); }
 const BatchShape& DataLoader::shape() const { return impl_->shape_; }
 const Dataset& DataLoader::dataset() const { return *impl_->dataset_; }
 std::int64_t DataLoader::per_epoch() const { return impl_->per_epoch(); }

@@ -64,8 +64,8 @@ class DataLoader {
 
   /// Throws for a batch whose pictures differ in shape, and when nothing can be read any more.
   Batch next();
-  /// The data set's first `count` examples, the last again if they are fewer, whatever was drawn before.
-  Batch first(std::int64_t count) const;
+  /// `count` examples at equal distances in the data set, or all and the last one again, whatever was drawn before.
+  Batch spread(std::int64_t count) const;
 
   const BatchShape& shape() const;
   const Dataset& dataset() const;

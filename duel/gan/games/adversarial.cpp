@@ -322,7 +322,7 @@ std::vector<std::pair<std::string, Network*>> AdversarialGame::networks() {
 void AdversarialGame::prepare_snapshot(Rng& draws, const DataLoader& data) {
   shown_labels_ = column_labels(std::clamp<std::int64_t>(latents().classes, 1, kMaxColumns), kRows);
   shown_z_ = draws.normal({shown_labels_.size(0), latents().shape[0]});
-  real_spread_ = picture_spread(data.first(shown_labels_.size(0)).pictures);
+  real_spread_ = picture_spread(data.spread(shown_labels_.size(0)).pictures);
 }
 
 Tensor AdversarialGame::snapshot() {

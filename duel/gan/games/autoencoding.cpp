@@ -82,7 +82,7 @@ Tensor AutoencodingGame::decode(const Tensor& codes) {
 }
 
 void AutoencodingGame::prepare_snapshot(Rng& draws, const DataLoader& data) {
-  shown_ = data.first(kSnapshotRows * kPairs).pictures;
+  shown_ = data.spread(kSnapshotRows * kPairs).pictures;
   shown_codes_ = draws.normal({kSnapshotRows * kNew, code_});
 }
 

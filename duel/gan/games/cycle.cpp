@@ -115,7 +115,7 @@ std::vector<std::pair<std::string, Network*>> CycleGame::networks() {
           {"discriminator_b", &discriminators_.b}};
 }
 
-void CycleGame::prepare_snapshot(Rng&, const DataLoader& data) { shown_ = data.first(kSnapshotRows); }
+void CycleGame::prepare_snapshot(Rng&, const DataLoader& data) { shown_ = data.spread(kSnapshotRows); }
 
 Tensor CycleGame::snapshot() {
   const NoGrad no_grad;

@@ -41,7 +41,7 @@ class CycleGame final : public Game {
   std::int64_t batches_per_step() const override { return options_.learning.accumulations; }
   std::vector<Player*> players() override { return {&generator_player_, &discriminator_player_}; }
   std::vector<std::pair<std::string, Network*>> networks() override;
-  /// A row for each of the first pictures: of domain a, as b, and back; then of b, as a, and back.
+  /// A row for each of some pictures: of domain a, as b, and back; then of b, as a, and back.
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
 

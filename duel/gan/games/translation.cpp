@@ -120,7 +120,7 @@ Tensor TranslationGame::translate(const Tensor& pictures) {
   return generator_(pictures, {}, {.mode = Mode::eval}).value();
 }
 
-void TranslationGame::prepare_snapshot(Rng&, const DataLoader& data) { shown_ = data.first(kSnapshotRows); }
+void TranslationGame::prepare_snapshot(Rng&, const DataLoader& data) { shown_ = data.spread(kSnapshotRows); }
 
 Tensor TranslationGame::snapshot() {
   const Tensor made = translate(shown_.pictures);

@@ -49,7 +49,7 @@ class TranslationGame final : public Game {
   std::vector<std::pair<std::string, Network*>> networks() override {
     return {{"generator", &generator_}, {"discriminator", &discriminator_}};
   }
-  /// A row for each of the first pictures: the input, what was made of it, the target.
+  /// A row for each of some pictures: the input, what was made of it, the target.
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
 
