@@ -1,5 +1,7 @@
 #include "apps/duel/open_data.h"
 
+#include <filesystem>
+
 #include <fmt/format.h>
 
 #include "duel/gan/data/packed.h"
@@ -45,14 +47,15 @@ std::unique_ptr<Dataset> open_unaligned(const DataOptions& d, const Warn& warn) 
 
 std::unique_ptr<Dataset> open_data(const DataOptions& d, const Warn& warn) {
   OpenOptions o = open_options(d, warn);
+  const bool tells_itself = o.format == "auto" && std::filesystem::is_regular_file(d.path);  // packed pairs
   switch (d.mode) {
     case DataMode::aligned:
       if (!d.path_b.empty()) return open_matched(d, warn);
-      if (o.format == "auto") o.format = "aligned";
+      if (o.format == "auto" && !tells_itself) o.format = "aligned";
       break;
     case DataMode::unaligned:
       if (!d.path_b.empty()) return open_unaligned(d, warn);
-      if (o.format == "auto") o.format = "unaligned";
+      if (o.format == "auto" && !tells_itself) o.format = "unaligned";
       break;
     default:
       if (!d.path_b.empty())

@@ -158,6 +158,8 @@ fs::path RunDirectory::numbered_checkpoint(std::int64_t step) const {
   return checkpoints() / fmt::format("step-{}.safetensors", step);
 }
 
+bool RunDirectory::has_checkpoint() const { return fs::exists(latest_checkpoint()) || !numbered_checkpoints().empty(); }
+
 std::vector<std::int64_t> RunDirectory::numbered_checkpoints() const {
   std::vector<std::int64_t> steps;
   for (const std::string& name : names_in(checkpoints()))

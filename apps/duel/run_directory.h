@@ -51,6 +51,7 @@ class RunDirectory {
   std::filesystem::path best_checkpoint() const { return checkpoints() / "best.safetensors"; }
   std::filesystem::path latest_checkpoint() const { return checkpoints() / "latest.safetensors"; }
   std::filesystem::path numbered_checkpoint(std::int64_t step) const;
+  bool has_checkpoint() const;
   /// The steps of the numbered checkpoints, latest first.
   std::vector<std::int64_t> numbered_checkpoints() const;
 

@@ -226,6 +226,21 @@ TEST_CASE("data loader: in the data set's order, and some of all parts") {
   CHECK(loader.next().labels.to_vector<std::int64_t>() == std::vector<std::int64_t>{4, 5, 6, 7});
 }
 
+TEST_CASE("data loader: an example whose partner can't be read gets another partner") {
+  // Of which one partner in ten is broken, drawn at random.
+  class Partners : public Fragile {
+   public:
+    Partners() : Fragile(10, {}) {}
+    Example read(std::int64_t i, Rng& draws) const override {
+      check(draws.below(10) != 3, "read", "partner 3 is broken");
+      return Fragile::read(i, draws);
+    }
+  };
+  DataLoader loader(std::make_shared<Partners>(), {.batch_size = 5, .workers = 2});
+  for (int i = 0; i < 100; ++i) CHECK_NOTHROW(static_cast<void>(loader.next()));
+  CHECK(loader.report().skipped > 10);
+}
+
 TEST_CASE("data loader: nothing readable, and pictures of several sizes") {
   const auto broken = std::make_shared<Fragile>(3, std::set<std::int64_t>{0, 1, 2});
   CHECK(error_of([&] { DataLoader(broken, {.batch_size = 1}); }).find("3 examples in a row could not be read") !=

@@ -155,6 +155,8 @@ int check_command(const DataLine& line) {
 int pack_command(const DataLine& line) {
   if (line.path.empty() || line.out.empty())
     throw UsageError("what, and where to? Give a folder or file, and the file to make: duel data pack PATH OUT");
+  if (fs::exists(line.out) && !is_packed(line.out))
+    throw UsageError(fmt::format("{} is there and is no packed data set; choose another name", line.out));
   const auto say = [](const std::string& text) { fmt::print(stderr, "{}\n", text); };
   const std::unique_ptr<Dataset> data = open_data(data_options(line), say);
   pack(*data, line.out, {.progress = progress_line("packed"), .warn = say});

@@ -68,7 +68,7 @@ Start choose(const TrainLine& line, const RunDirectory& run) {
     case RunDirectory::Content::run: break;
   }
   if (line.restore) return Start::restore;
-  if (line.remove) return Start::remove;
+  if (line.remove || !run.has_checkpoint()) return Start::remove;  // nothing that one could go on from
   if (::isatty(STDIN_FILENO) == 1 && ::isatty(STDOUT_FILENO) == 1) return ask(run);
   throw UsageError(fmt::format("{} holds a run: --restore goes on with it, --delete removes it first", folder));
 }

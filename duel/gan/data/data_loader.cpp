@@ -7,6 +7,7 @@
 #include <deque>
 #include <mutex>
 #include <set>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -88,17 +89,15 @@ class DataLoader::Impl {
     shape_.picture = shape_of(one.pictures);
     if (one.targets.defined()) shape_.target = shape_of(one.targets);
     shape_.classes = dataset_->classes();
-    for (std::int64_t i = 0; i < o.workers; ++i) workers_.emplace_back([this] { serve(); });
+    try {
+      for (std::int64_t i = 0; i < o.workers; ++i) workers_.emplace_back([this] { serve(); });
+    } catch (const std::system_error& e) {
+      stop();
+      fail("DataLoader", "only ", workers_.size(), " of ", o.workers, " workers could be started: ", e.what());
+    }
   }
 
-  ~Impl() {
-    {
-      const std::lock_guard lock(mutex_);
-      stop_ = true;
-    }
-    work_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~Impl() { stop(); }
 
   Batch next() {
     const auto start = std::chrono::steady_clock::now();
@@ -176,10 +175,11 @@ class DataLoader::Impl {
 
   Read read(std::int64_t index, const Rng& draws) const {
     const std::int64_t n = dataset_->size(), most = std::min(n, kMostSkips);
-    for (std::int64_t skips = 0;; ++skips) {
+    Rng stream = draws;
+    for (std::int64_t skips = 0;; ++skips, stream = stream.split()) {  // other draws too: they may choose a partner
       const std::int64_t i = (index + skips) % n;
       try {
-        Rng own = draws;
+        Rng own = stream;
         Example example = dataset_->read(i, own);
         if (options_.transform) example = options_.transform(example, own);
         return {std::move(example), i};
@@ -227,6 +227,15 @@ class DataLoader::Impl {
     work_.notify_all();
     if (first->error) std::rethrow_exception(first->error);
     return first->batch;
+  }
+
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
   }
 
   // The batch that has an example nobody has begun with; none if enough are on their way. Held: mutex_.

@@ -271,7 +271,8 @@ std::vector<DatasetFormat> dataset_formats() {
 
 std::unique_ptr<Dataset> open_dataset(const fs::path& path, const OpenOptions& options) {
   std::error_code ignored;
-  check(fs::exists(path, ignored), kOpen, "there is no ", path);
+  check(fs::exists(path, ignored), kOpen, "there is no ", path, " here (in ", fs::current_path(ignored),
+        "); say where the data are");
   check(options.max_size >= 0, kOpen, "max_size is ", options.max_size, "; 0 means all");
   const Format& format = find_format(path, options.format);
   Opened dataset = format.open(path, options);
