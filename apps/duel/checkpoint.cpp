@@ -52,7 +52,10 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
         kFormat, "' only: use the version of duel that wrote it");
   try {
     apply(c.options, {Json::parse(metadata.at("config")), file.string()});
-    c.options.data_shape = read_shape_json(Json::parse(metadata.at("data")));
+    const Json data = Json::parse(metadata.at("data"));
+    c.options.data_shape = read_shape_json(data);
+    c.class_names = c.options.data.class_names;
+    if (c.class_names.empty()) c.class_names = data.at("class_names").get<std::vector<std::string>>();
     const Tensor& step = c.content.tensors.at(kStep);
     c.step = static_cast<std::int64_t>(step.item());
   } catch (const std::exception& e) {
@@ -67,9 +70,11 @@ void write_checkpoint(const std::filesystem::path& file, const TrainOptions& opt
   for (auto& [name, tensor] : trained.training) content.tensors[std::string(kTraining) + "." + name] = tensor;
   const DataLoader::Position position = trained.data.position();
   content.tensors[kPosition] = Tensor::from({position.epoch, position.index, trained.data.dataset().size()}, {3});
+  Json data = shape_json(options.data_shape);  // names of folders may be of any bytes
+  data["class_names"] = trained.data.dataset().class_names();
   content.metadata = {{"format", kFormat},
                       {"config", to_json(options, Scope::numbers).dump()},
-                      {"data", shape_json(options.data_shape).dump()}};
+                      {"data", data.dump(-1, ' ', false, Json::error_handler_t::replace)}};
   write_safetensors(file, content);
 }
 

@@ -16,6 +16,7 @@ struct Checkpoint {
   std::filesystem::path file;
   Safetensors content;
   TrainOptions options;  ///< those of Scope::numbers and the shape of the data; the rest are defaults
+  std::vector<std::string> class_names{};  ///< those of the options, or else of the data; or none
   std::int64_t step = 0;
 };
 

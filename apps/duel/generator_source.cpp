@@ -110,7 +110,7 @@ Generator::Loaded Generator::from_checkpoint(const GeneratorLine& line) {
   load_state_dict(network, part(c.content.tensors, autoencoder ? "autoencoder" : wanted), c.file.c_str());
   return {std::move(network),
           std::max<std::int64_t>(1, c.options.data_shape.classes),
-          c.options.data.class_names,
+          c.class_names,
           fmt::format("step {}", c.step),
           autoencoder ? decoder_of(blueprint) : Decoder::none,
           c.options.exact_conv};

@@ -53,7 +53,6 @@ DataLoader load(const TrainOptions& o, std::uint64_t seed, const Warn& warn) {
 
 TrainOptions with_data(TrainOptions o, const DataLoader& data) {
   o.data_shape = data.shape();
-  if (o.data.class_names.empty()) o.data.class_names = data.dataset().class_names();
   return o;
 }
 

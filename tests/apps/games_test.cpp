@@ -151,6 +151,36 @@ TEST_CASE("every game trains, and goes on to the same bytes after SIGKILL with o
   }
 }
 
+TEST_CASE("classes are the folders, by name, also in a run that goes on") {
+  const Pictures pictures;
+  for (const char* name : {"cat",
+                           "d\xff"
+                           "g"}) {  // the second is no UTF-8
+    fs::create_directories(pictures.folder / "all" / name);
+    for (const auto& file : fs::directory_iterator(pictures.folder / "a"))
+      fs::copy_file(file.path(), pictures.folder / "all" / name / file.path().filename());
+  }
+  const World world;
+  const Words train{"train",
+                    "--run",
+                    world.run_folder("r").string(),
+                    "--data",
+                    pictures.path("all"),
+                    "--preprocess",
+                    "resize",
+                    "--load-size",
+                    "16",
+                    "--width",
+                    "2",
+                    "--batch-size",
+                    "4"};
+  REQUIRE(run(train + Words{"--steps", "2"}).code == 0);
+  const Result more = run(train + Words{"--steps", "3", "--restore"});
+  CHECK_MESSAGE(more.code == 0, more.err);
+  const Result drawn = run({"sample", "--run", world.run_folder("r").string(), "--class", "cat", "--num-samples", "2"});
+  CHECK_MESSAGE(drawn.code == 0, drawn.err);
+}
+
 TEST_CASE("a picture that can't be read is left out, said once and counted; with none left the run stops") {
   const Pictures pictures;
   make_file(pictures.folder / "a" / "103.png", "not a picture");
