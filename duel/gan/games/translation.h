@@ -5,7 +5,6 @@
 #include <string>
 
 #include "duel/gan/games/adversarial.h"
-#include "duel/gan/image_pool.h"
 
 namespace duel {
 
