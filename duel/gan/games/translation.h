@@ -11,7 +11,7 @@ namespace duel {
 /// What the pictures' channels are, for those who look at them.
 enum class ColourSpace : std::uint8_t {
   rgb,  ///< or grey
-  lab,  ///< pictures are L, targets a and b, as `colourisation` of data/lab.h gives them
+  lab,  ///< pictures are L, targets a and b, as `lightness_and_colours` of data/lab.h gives them
 };
 
 /// What the discriminator is shown: a picture beside the one it was made of (pix2pix), or by itself (fastai).
