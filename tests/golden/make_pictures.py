@@ -224,11 +224,21 @@ def png():
     save("grey16.png", Image.fromarray(grey16), grey16, 16)
 
 
+def gif():
+    rgb, grey = pixels(3, 5, 3), pixels(3, 5)
+    save("grey.gif", Image.fromarray(grey), grey)
+    save("palette.gif", Image.fromarray(rgb).quantize(7))
+    save("interlaced.gif", Image.fromarray(pixels(19, 17, 3)).quantize(30), interlace=1)
+    indices = Image.fromarray(rgb).quantize(7)
+    save("opacity.gif", indices, np.where((np.asarray(indices) == 2)[..., None], 255, np.asarray(indices.convert("RGB"))),
+         transparency=2)
+
+
 def main():
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.iterdir():
         old.unlink()
-    for make in (jpeg, webp, tiff, bmp, pnm, png):
+    for make in (jpeg, webp, tiff, bmp, pnm, png, gif):
         make()
     lines = [f"{json.dumps(name)}: {json.dumps(value, separators=',:')}" for name, value in sorted(expected.items())]
     (FOLDER / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -191,6 +191,10 @@ TEST_CASE("picture: sizes that the file can't hold are refused before memory is 
   const std::size_t jpeg_size = jpeg.find("\xff\xc0") + 5;
   check_error(replaced(jpeg, jpeg_size, "\x20\x20\x20\x20"), cannot_hold);
   check_error(replaced(jpeg, jpeg_size, "\xff\xd0\xff\xd0"), too_large);
+  const std::size_t gif_screen = 6, gif_picture = fixture("grey.gif").find(std::string(",\0\0\0\0", 5)) + 5;
+  const std::string gif = replaced(fixture("grey.gif"), gif_screen, "\xff\xff\xff\x20");
+  check_error(replaced(gif, gif_picture, "\xff\xff\xff\x20"), cannot_hold);
+  check_error(replaced(gif, gif_screen, "\xff\xff\xff\xff"), too_large);
   const std::size_t tiff_width = 10 + 8, tiff_height = 10 + 12 + 8;  // values of the first two tags
   const std::string tiff = fixture("four_bits.tif");
   check_error(replaced(replaced(tiff, tiff_width, "\xff\xff"), tiff_height, "\x00\x20"), cannot_hold);
@@ -225,10 +229,13 @@ TEST_CASE("picture: what is not read is named") {
   CHECK(has(error_of([&] { read_picture(folder / "empty.png"); }), "/empty.png\" is empty"));
   CHECK(has(error_of([&] { read_picture(folder / "none.png"); }), "no such file"));
   CHECK(has(error_of([&] { read_picture(folder.path()); }), "not a regular file"));
-  for (const char* other : {"GIF89a", "RIFF", "RIFF1234WAVE", "P7\n", "P", "\xff\xd8"})
+  for (const char* other : {"GIF88a", "RIFF", "RIFF1234WAVE", "P7\n", "P", "\xff\xd8"})
     check_error(decode_error(other), "no picture that can be read");
   check_error(decode_error(fixture("animated.webp")), "animated");
   check_error(decode_error(fixture("rle8.bmp")), "run-length encoded");
+  const std::string gif = fixture("grey.gif");
+  check_error(decode_error(replaced(gif, 6, std::string("\1\0", 2))), "does not lie within 1 by 3");
+  check_error(decode_error(gif.substr(0, 13 + 3 * 16) + ";"), "no picture in it");
   check_error(decode_error(fixture("signed.tif")), "signed");
   check_error(decode_error("P5 1 1 7\n\x08"), "a value of 8 where 7 is the largest");
   check_error(decode_error("P5 1 1 70000\n\x08"), "its largest value is 70000");

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "duel/gan/media/gif.h"
 #include "duel/gan/media/png.h"
 #include "duel/nn/atomic_file.h"
 
@@ -50,25 +51,19 @@ std::string frame_control(std::uint32_t sequence, std::uint32_t width, std::uint
   return chunk("fcTL", big_endian(sequence) + big_endian(width) + big_endian(height) + offset + delay + replace_all);
 }
 
-}  // namespace
-
 // Each frame is written as a PNG file; the first one's chunks make the file, the others' pixels follow as fdAT.
-void write_animation(const std::filesystem::path& path, const Tensor& frames, const AnimationOptions& o) {
-  check(frames.defined() && frames.dim() == 4 && frames.dtype() == DType::uint8 && frames.numel() > 0, kWrite, path,
-        ": needs uint8 [T, C, H, W] with something in it, got ", frames);
-  check(o.frames_per_second >= 1 && o.frames_per_second <= 100, kWrite, path, ": 1 to 100 frames a second, not ",
-        o.frames_per_second);
+std::string encode_apng(const Tensor& frames, int frames_per_second, const std::string& name) {
   const auto count = static_cast<std::uint32_t>(frames.size(0)), height = static_cast<std::uint32_t>(frames.size(2)),
              width = static_cast<std::uint32_t>(frames.size(3));
   std::uint32_t sequence = 0;
   std::string file, end;
   for (std::uint32_t t = 0; t < count; ++t) {
-    const std::string png = encode_png(frames.select(0, t), cat(path));
+    const std::string png = encode_png(frames.select(0, t), name);
     if (t == 0) file = png.substr(0, kSignature);
     bool begun = false;
     for_each_chunk(png, [&](std::string_view type, std::string_view content, std::string_view whole) {
       const bool pixels = type == "IDAT";
-      if (pixels && !begun && count > 1) file += frame_control(sequence++, width, height, o.frames_per_second);
+      if (pixels && !begun && count > 1) file += frame_control(sequence++, width, height, frames_per_second);
       begun = begun || pixels;
       if (type == "IEND") {
         end = whole;
@@ -80,7 +75,18 @@ void write_animation(const std::filesystem::path& path, const Tensor& frames, co
       }
     });
   }
-  atomic_write(path, file + end);
+  return file + end;
+}
+
+}  // namespace
+
+void write_animation(const std::filesystem::path& path, const Tensor& frames, const AnimationOptions& o) {
+  check(frames.defined() && frames.dim() == 4 && frames.dtype() == DType::uint8 && frames.numel() > 0, kWrite, path,
+        ": needs uint8 [T, C, H, W] with something in it, got ", frames);
+  check(o.frames_per_second >= 1 && o.frames_per_second <= 100, kWrite, path, ": 1 to 100 frames a second, not ",
+        o.frames_per_second);
+  atomic_write(path, path.extension() == ".gif" ? encode_gif(frames, o.frames_per_second, cat(path))
+                                                : encode_apng(frames, o.frames_per_second, cat(path)));
 }
 
 }  // namespace duel

@@ -6,6 +6,7 @@
 
 #include "duel/gan/media/bmp.h"
 #include "duel/gan/media/encoded_picture.h"
+#include "duel/gan/media/gif.h"
 #include "duel/gan/media/jpeg.h"
 #include "duel/gan/media/png.h"
 #include "duel/gan/media/pnm.h"
@@ -21,8 +22,8 @@ namespace fs = std::filesystem;
 constexpr char kRead[] = "read_picture";
 constexpr std::uint64_t kMaxFileBytes = std::uint64_t{1} << 32;  // 2^31 bytes of pixels, written in decimals or so
 
-constexpr std::array<std::string_view, 11> kExtensions = {".jpg", ".jpeg", ".png", ".ppm",  ".pgm", ".pbm",
-                                                          ".pnm", ".bmp",  ".tif", ".tiff", ".webp"};
+constexpr std::array<std::string_view, 12> kExtensions = {".jpg", ".jpeg", ".png", ".ppm",  ".pgm",  ".pbm",
+                                                          ".pnm", ".bmp",  ".tif", ".tiff", ".webp", ".gif"};
 
 struct Format {
   std::string_view name;
@@ -47,18 +48,21 @@ bool is_pnm(std::string_view bytes) {
          (bytes[2] == '#' || std::isspace(static_cast<unsigned char>(bytes[2])) != 0);
 }
 
+bool is_gif(std::string_view bytes) { return bytes.starts_with("GIF87a") || bytes.starts_with("GIF89a"); }
+
 // In the order of PictureFormat.
-constexpr std::array<Format, 6> kFormats = {{{"PNG", is_png, png_info, decode_png},
+constexpr std::array<Format, 7> kFormats = {{{"PNG", is_png, png_info, decode_png},
                                              {"JPEG", is_jpeg, jpeg_info, decode_jpeg},
                                              {"WebP", is_webp, webp_info, decode_webp},
                                              {"TIFF", is_tiff, tiff_info, decode_tiff},
                                              {"BMP", is_bmp, bmp_info, decode_bmp},
-                                             {"PNM", is_pnm, pnm_info, decode_pnm}}};
+                                             {"PNM", is_pnm, pnm_info, decode_pnm},
+                                             {"GIF", is_gif, gif_info, decode_gif}}};
 
 const Format& format_of(const EncodedPicture& file) {
   const auto found = std::ranges::find_if(kFormats, [&](const Format& f) { return f.is_start_of(file.bytes); });
   file.check(found != kFormats.end(), file.bytes.empty() ? " is empty" : " is no picture that can be read:",
-             file.bytes.empty() ? "" : " it does not begin like a PNG, JPEG, WebP, TIFF, BMP or PBM/PGM/PPM file");
+             file.bytes.empty() ? "" : " it does not begin like a PNG, JPEG, WebP, TIFF, BMP, PBM/PGM/PPM or GIF file");
   return *found;
 }
 

@@ -11,7 +11,7 @@
 namespace duel {
 
 /// `pnm` is PBM, PGM and PPM.
-enum class PictureFormat : std::uint8_t { png, jpeg, webp, tiff, bmp, pnm };
+enum class PictureFormat : std::uint8_t { png, jpeg, webp, tiff, bmp, pnm, gif };
 /// "PNG", "JPEG", ...
 std::string_view name_of(PictureFormat format);
 
@@ -28,7 +28,8 @@ struct PictureInfo {
 /// file's first bytes, whatever its name. Of a file with several pictures it is the first.
 ///
 /// For all formats:
-/// - Palettes are looked up (in BMP files one of greys makes a grey picture: they have no other way to say so). Values
+/// - Palettes are looked up (in BMP and GIF files one of greys makes a grey picture: they have no other way
+///   to say so). Values
 ///   of fewer bits, or whose largest is not 255, are scaled to 255.
 /// - Transparency is blended onto white by value, as browsers do.
 /// - CMYK is converted as PIL does, R = (255-C)(255-K)/255; JPEG's holds 255 - C and so on (Adobe's convention).
@@ -37,12 +38,12 @@ struct PictureInfo {
 ///
 /// PNG; JPEG (8 bits; baseline, progressive, arithmetic); WebP (not animated); TIFF (1 to 16 bits, float32; grey, RGB,
 /// palette, CMYK, YCbCr as JPEG; strips or tiles; whatever compression libtiff was built with); BMP (not run-length
-/// encoded); PBM, PGM and PPM, plain and raw.
+/// encoded); PBM, PGM and PPM, plain and raw; GIF.
 ///
 /// Throws `Error` with the path and what is wrong for a file that is none of these, that is cut short, visibly altered,
 /// larger than 2^31 bytes decoded, or of a format that this build can't read, naming the package that it takes. The
-/// size it claims is checked, against the file's where that bounds it, before memory is taken. JPEG, WebP, TIFF, BMP
-/// and PNM have no checksums: altered pixels may go unseen. Several threads may call these functions at once.
+/// size it claims is checked, against the file's where that bounds it, before memory is taken. JPEG, WebP, TIFF, BMP,
+/// PNM and GIF have no checksums: altered pixels may go unseen. Several threads may call these functions at once.
 Tensor read_picture(const std::filesystem::path& path);
 PictureInfo read_picture_info(const std::filesystem::path& path);
 
