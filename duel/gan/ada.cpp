@@ -22,13 +22,11 @@ AdaptiveAugmentation::AdaptiveAugmentation(const AdaptiveAugmentationOptions& o)
 void AdaptiveAugmentation::observe(const Tensor& real_scores) {
   check(real_scores.defined() && is_floating(real_scores.dtype()) && real_scores.dim() >= 1 && real_scores.numel() > 0,
         "AdaptiveAugmentation", "needs scores [N, ...], float32 or float64, got ", real_scores);
-  const Tensor scores = real_scores.to(Device::cpu).to(DType::float64).row_major();
-  const double* const values = scores.data<double>();
   std::int64_t signs = 0;
-  for (std::int64_t i = 0; i < scores.numel(); ++i) signs += sign(values[i]);
+  for (const double score : real_scores.to(DType::float64).to_vector<double>()) signs += sign(score);
   add(signs_, signs);
-  add(scores_, scores.numel());
-  add(images_, scores.size(0));
+  add(scores_, real_scores.numel());
+  add(images_, real_scores.size(0));
   add(batches_, 1);
   if (batches_.item() < static_cast<double>(options_.interval)) return;
 

@@ -40,9 +40,7 @@ double discriminator_accuracy(const Tensor& real, const Tensor& fake, double bou
         "needs scores, got ", real, " and ", fake);
   std::int64_t right = 0;
   const auto count = [&](const Tensor& scores, double sign) {
-    const Tensor s = scores.to(Device::cpu).to(DType::float64).row_major();
-    const double* const values = s.data<double>();
-    right += std::count_if(values, values + s.numel(), [&](double v) { return sign * (v - boundary) > 0; });
+    for (const double score : scores.to(DType::float64).to_vector<double>()) right += sign * (score - boundary) > 0;
   };
   count(real, 1);
   count(fake, -1);

@@ -23,6 +23,10 @@ inline constexpr TargetOptions kNoisyTargets{.flip = 0.1};
 /// One-sided label smoothing (Salimans et al. 2016, section 3.4).
 inline constexpr TargetOptions kSmoothTargets{.real_low = 0.9, .real_high = 0.9};
 
+/// Throws unless targets and `flip` are what `draw_targets` takes, and the loss compares with targets, where they are
+/// not simply 1 and 0. `game` is for the message.
+void check_targets(const char* game, const AdversarialLoss& loss, const TargetOptions& options);
+
 /// For these scores, float32 or float64 of any shapes: `AdversarialLoss::discriminator_towards` takes the result. `rng`
 /// gives first whether to exchange, then the targets of real pictures, then the others.
 Targets draw_targets(Rng& rng, const Variable& real, const Variable& fake, const TargetOptions& options);

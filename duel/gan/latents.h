@@ -3,12 +3,20 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 
 #include "duel/gan/models/option_text.h"
 #include "duel/tensor/rng.h"
 #include "duel/tensor/tensor.h"
 
 namespace duel {
+
+/// Draws float32 latents of the shape, on the CPU.
+using DrawNoise = std::function<Tensor(Rng& rng, const Shape& shape)>;
+/// N(0, 1).
+inline Tensor normal_noise(Rng& rng, const Shape& shape) { return rng.normal(shape); }
+/// From -1 to 1, evenly (Radford et al. 2016, the DCGAN paper).
+inline Tensor uniform_noise(Rng& rng, const Shape& shape) { return rng.uniform(shape, -1, 1); }
 
 /// What truncation by t makes of z from N(0, 1).
 ///

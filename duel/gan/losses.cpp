@@ -17,7 +17,7 @@ Variable AdversarialLoss::generator(const Variable& fake) const {
 
 Variable AdversarialLoss::discriminator_towards(const Variable& real, const Variable& fake,
                                                 const Targets& targets) const {
-  check(discriminator_of_targets, "AdversarialLoss", "the loss '", name, "' does not compare scores with targets");
+  check(discriminator_of_targets != nullptr, "AdversarialLoss", "the loss '", name, "' does not compare scores with targets");
   return discriminator_of_targets(real, fake, targets);
 }
 
@@ -43,6 +43,7 @@ const AdversarialLoss kGanLoss{
     [](const Variable&, const Variable& fake) { return bce(fake, 1); },
     GeneratorScores::fake,
     bce_towards,
+    0.5,
 };
 
 const AdversarialLoss kVanillaLoss{
@@ -67,12 +68,16 @@ const AdversarialLoss kLeastSquaresLoss{
     [](const Variable&, const Variable& fake) { return mse(fake, 1); },
     GeneratorScores::fake,
     mse_towards,
+    0.5,
 };
 
 const AdversarialLoss kWassersteinLoss{
     "wgan",
     [](const Variable& real, const Variable& fake) { return mean(fake) - mean(real); },
     [](const Variable&, const Variable& fake) { return -mean(fake); },
+    GeneratorScores::fake,
+    {},
+    std::nullopt,
 };
 
 const AdversarialLoss kHingeLoss{
@@ -97,6 +102,8 @@ const AdversarialLoss kRelativisticLoss{
     [](const Variable& real, const Variable& fake) { return relativistic(real, fake); },
     [](const Variable& real, const Variable& fake) { return relativistic(fake, real); },
     GeneratorScores::real_and_fake,
+    {},
+    std::nullopt,
 };
 
 const std::vector<AdversarialLoss>& adversarial_losses() {

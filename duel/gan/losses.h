@@ -2,6 +2,9 @@
 // ones; every loss is a mean over all its elements (so a map of patches is averaged), shape [].
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -19,14 +22,15 @@ struct Targets {
 
 /// The two sides of an adversarial game.
 struct AdversarialLoss {
-  using OfScores = Variable (*)(const Variable& real, const Variable& fake);
-  using OfTargets = Variable (*)(const Variable& real, const Variable& fake, const Targets& targets);
+  using OfScores = std::function<Variable(const Variable& real, const Variable& fake)>;
+  using OfTargets = std::function<Variable(const Variable& real, const Variable& fake, const Targets& targets)>;
 
-  std::string_view name;
+  std::string name;
   OfScores discriminator;
   OfScores generator_of_scores;  ///< what `generator` calls; `real` is undefined unless it is needed
   GeneratorScores generator_scores = GeneratorScores::fake;
-  OfTargets discriminator_of_targets = nullptr;  ///< none where the loss does not compare with 1 and 0
+  OfTargets discriminator_of_targets{};   ///< none where the loss does not compare with 1 and 0
+  std::optional<double> boundary = 0.0;  ///< between the scores of real and of fake; none where scores only compare
 
   /// The discriminator's side with other targets than 1 and 0; throws when the loss has none.
   Variable discriminator_towards(const Variable& real, const Variable& fake, const Targets& targets) const;

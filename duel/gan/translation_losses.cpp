@@ -5,8 +5,9 @@
 
 namespace duel {
 
-Variable translation_discriminator_loss(const AdversarialLoss& loss, const Variable& real, const Variable& fake) {
-  const Variable both = loss.discriminator(real, fake);
+Variable translation_discriminator_loss(const AdversarialLoss& loss, const Variable& real, const Variable& fake,
+                                        const std::optional<Targets>& targets) {
+  const Variable both = targets ? loss.discriminator_towards(real, fake, *targets) : loss.discriminator(real, fake);
   return loss.name == kLeastSquaresLoss.name ? both : 0.5 * both;
 }
 

@@ -2,13 +2,17 @@
 // The discriminators' are adversarial losses (losses.h), averaged.
 #pragma once
 
+#include <optional>
+
 #include "duel/gan/losses.h"
 
 namespace duel {
 
 /// What both originals' discriminators minimise: the mean of the losses of real and of generated pictures, so that they
-/// learn more slowly than the generators. (Our "lsgan" is that mean already, the other losses are sums.)
-Variable translation_discriminator_loss(const AdversarialLoss& loss, const Variable& real, const Variable& fake);
+/// learn more slowly than the generators. (Our "lsgan" is that mean already, the other losses are sums.) With targets,
+/// what the scores should have been instead of 1 and 0; throws for a loss that does not compare with any.
+Variable translation_discriminator_loss(const AdversarialLoss& loss, const Variable& real, const Variable& fake,
+                                        const std::optional<Targets>& targets = {});
 
 struct Pix2pixGeneratorLoss {
   Variable gan, l1;  ///< shape [], weighted

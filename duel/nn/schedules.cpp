@@ -36,6 +36,7 @@ double factor_of_kind(const Schedule& s, std::int64_t step) {
       return s.minimum + (1 - s.minimum) * (1 + std::cos(angle)) / 2;
     }
     case ScheduleKind::one_cycle: return two_ramps(s, step, 1 / s.div, 1, 1 / s.div_final);
+    case ScheduleKind::ramp: return Ramp{.from = 1, .to = s.minimum, .end = static_cast<double>(s.total)}.at(time);
   }
   fail("Schedule", "there is no schedule of kind ", static_cast<int>(s.kind));
 }
@@ -53,8 +54,8 @@ double Ramp::at(double time) const {
 }
 
 const std::vector<std::string>& schedule_names() {
-  static const std::vector<std::string> names{"constant",    "linear", "step",     "multi_step",
-                                              "exponential", "cosine", "one_cycle"};  // as in ScheduleKind
+  static const std::vector<std::string> names{"constant",    "linear", "step",      "multi_step",
+                                              "exponential", "cosine", "one_cycle", "ramp"};  // as in ScheduleKind
   return names;
 }
 

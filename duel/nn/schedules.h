@@ -26,16 +26,16 @@ struct Ramp {
   friend bool operator==(const Ramp&, const Ramp&) = default;
 };
 
-enum class ScheduleKind : std::uint8_t { constant, linear, step, multi_step, exponential, cosine, one_cycle };
+enum class ScheduleKind : std::uint8_t { constant, linear, step, multi_step, exponential, cosine, one_cycle, ramp };
 
-/// "constant", "linear", "step", "multi_step", "exponential", "cosine", "one_cycle".
+/// "constant", "linear", "step", "multi_step", "exponential", "cosine", "one_cycle", "ramp".
 const std::vector<std::string>& schedule_names();
 /// Throws, naming the nearest one, for a name that there is not.
 ScheduleKind schedule_kind(std::string_view name);
 std::string_view name_of(ScheduleKind kind);
 
-/// What a learning rate is multiplied by. Times are in the unit of the step that is asked for, steps or epochs, all
-/// counted from 0; what a kind does not name is not used by it.
+/// What a learning rate is multiplied by. Times are in the unit of the step that is asked for, steps, epochs or images,
+/// all counted from 0; what a kind does not name is not used by it.
 struct Schedule {
   ScheduleKind kind = ScheduleKind::constant;
   /// For any kind: its factor is multiplied by one that rises from `warmup_from` to 1, linearly, over as many steps.
@@ -47,8 +47,9 @@ struct Schedule {
   double gamma = 0.1;                         ///< step, multi_step, exponential: by what the factor is multiplied ...
   std::int64_t every = 50;                    ///< step: ... after as many steps
   std::vector<std::int64_t> milestones = {};  ///< multi_step: ... from each of these on; rising
-  std::int64_t total = 100;                   ///< cosine, one_cycle: steps
-  double minimum = 0;                         ///< cosine: reached at `total`, from where it rises again, as in PyTorch
+  std::int64_t total = 100;                   ///< cosine, one_cycle, ramp: steps
+  /// cosine: reached at `total`, from where it rises again, as in PyTorch; ramp: the same way, but it stays (R3GAN).
+  double minimum = 0;
   /// one_cycle (Smith 2018) as fastai's fit_one_cycle: from 1 / div to 1 in the first part of `total`, then to
   /// 1 / div_final, each half a cosine; momentum (Adam's beta1) from high to low and back.
   double pct_start = 0.25, div = 25, div_final = 1e5;

@@ -116,7 +116,9 @@ TEST_CASE("Ganzo's networks refuse what does not fit") {
 
   CHECK(error_of([] {
           made<GanzoUGenerator>()(Tensor::zeros({1, 3, 48, 64}));
-        }) == "GanzoUGenerator: halves pictures 5 times, so their sides must be multiples of 32, got 48 x 64");
+        }) ==
+        "GanzoUGenerator: halves pictures 5 times, so their sides must be multiples of 32, got 48 x 64; resize "
+        "them to such sizes, or let the network halve them less often");
   CHECK(error_of([] {
           made<GanzoPatchDiscriminator>()(Tensor::zeros({1, 6, 63, 64}));
         }) == "GanzoPatchDiscriminator: needs pictures of 64 x 64 at least, got 63 x 64");

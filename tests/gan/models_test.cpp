@@ -153,7 +153,9 @@ TEST_CASE("options and inputs that do not fit are refused") {
   }
   CHECK(error_of([] {
           generator({.size = {30, 28}});
-        }) == "ConditionalDcgan: pictures of 30 x 28 do not halve evenly 2 times");
+        }) ==
+        "ConditionalDcgan: pictures of 30 x 28 do not halve evenly 2 times: resize them to multiples of "
+        "4, or take fewer stages");
 
   const Options o{.size = {8, 8}, .classes = 3, .latent = 6, .width = 4};
   auto g = generator(o);

@@ -239,6 +239,30 @@ TEST_CASE("fingerprint: changes with everything that it is of") {
   CHECK(fingerprint(OneFile(file)) != before);
 }
 
+TEST_CASE("content_fingerprint: of what training sees, not of how it is stored") {
+  const TempFolder folder;
+  const std::uint64_t plain = content_fingerprint(Mixed(100));
+  pack(Mixed(100), folder / "p");
+  CHECK(content_fingerprint(PackedDataset(folder / "p")) == plain);
+  CHECK(content_fingerprint(Mixed(99)) != plain);
+  for (int Mixed::*change : {&Mixed::unreadable, &Mixed::shift, &Mixed::first}) {
+    Mixed other(100);
+    other.*change = 1;
+    CHECK(content_fingerprint(other) != plain);
+  }
+  Mixed drawn(100);
+  drawn.random = true;
+  CHECK(content_fingerprint(drawn) == content_fingerprint(drawn));
+  CHECK(content_fingerprint(drawn) != plain);
+
+  const fs::path file = folder / "f";
+  make_file(file, "content");
+  const std::uint64_t before = content_fingerprint(OneFile(file));
+  make_file(file, "more content");
+  CHECK(content_fingerprint(OneFile(file)) == before);
+  CHECK(error_of([] { content_fingerprint(Mixed(0)); }) == "content_fingerprint: the data set is empty");
+}
+
 TEST_CASE("cached: packs once, anew for other data or a damaged file, never over something else") {
   const TempFolder folder;
   const fs::path file = folder / "cache";
@@ -265,6 +289,17 @@ TEST_CASE("cached: packs once, anew for other data or a damaged file, never over
   REQUIRE(said.size() == 3);
   CHECK(has(said[2], "damaged"));
   CHECK(file_content(file) == content);
+
+  for (const std::size_t at : {std::size_t{20}, content.size() / 3}) {  // in pictures, which the table does not show
+    set_byte(file, at, static_cast<char>(content[at] ^ 1));
+    CHECK(error_of([&] { PackedDataset{file}; }).empty());
+    CHECK(has(error_of([&] { PackedDataset(file).verify(); }), "damaged: picture"));
+    said.clear();
+    check_same(*cached(data, file, options), data);
+    REQUIRE(said.size() == 1);
+    CHECK(has(said[0], "is altered; pack it anew: packing 20"));
+    CHECK(file_content(file) == content);
+  }
 
   make_file(file, "my only copy");
   CHECK(has(error_of([&] { cached(data, file, options); }), "choose another name"));

@@ -158,7 +158,7 @@ TEST_CASE("translation and cycle: the first losses by hand, from the same weight
     DataLoader data = noise_pairs(3, 3), again = noise_pairs(3, 3);
     const Batch batch = again.next();
     TranslationGameOptions t = pix2pix();
-    t.loss = loss;
+    t.loss = adversarial_loss(loss);
     t.generator.set("dropout", "0");
     TranslationGame translation(t);
     Network G = clone(*translation.networks()[0].second), D = clone(*translation.networks()[1].second);
@@ -168,7 +168,7 @@ TEST_CASE("translation and cycle: the first losses by hand, from the same weight
     CHECK(n["d_loss"] == doctest::Approx(mean_of_both(D(concat({a, b}, 1), {}), D(concat({a, fake}, 1), {}))));
 
     CycleGameOptions c = cyclegan();
-    c.loss = loss;
+    c.loss = adversarial_loss(loss);
     CycleGame cycle(c);
     DataLoader pairs = noise_pairs(3, 3), twin = noise_pairs(3, 3);
     const Batch first = twin.next();
@@ -184,6 +184,82 @@ TEST_CASE("translation and cycle: the first losses by hand, from the same weight
     CHECK(m["d_a"] == doctest::Approx(mean_of_both(judge_b(y, {}), judge_b(fake_b, {}))));
     CHECK(m["d_b"] == doctest::Approx(mean_of_both(judge_a(x, {}), judge_a(fake_a, {}))));
   }
+}
+
+TEST_CASE("translation and cycle: labels that are not 1 and 0, by hand") {
+  // One score has no target but this, so nothing is random but whether a batch exchanges them.
+  const TargetOptions smooth{.real_low = 0.8, .real_high = 0.8, .fake_low = 0.3, .fake_high = 0.3},
+      exchanged{.real_low = 0.8, .real_high = 0.8, .fake_low = 0.3, .fake_high = 0.3, .flip = 1};
+  for (const TargetOptions& targets : {smooth, exchanged}) {
+    const double of_real = targets.flip == 1 ? 0.3 : 0.8, of_fake = targets.flip == 1 ? 0.8 : 0.3;
+    DataLoader data = noise_pairs(3, 3), again = noise_pairs(3, 3), pairs = noise_pairs(3, 3);
+    const Batch batch = again.next();
+    const Variable a = batch.pictures, b = batch.targets;
+    TranslationGameOptions t = pix2pix();
+    t.generator.set("dropout", "0");
+    t.targets = targets;
+    TranslationGame translation(t);
+    Network G = clone(*translation.networks()[0].second), D = clone(*translation.networks()[1].second);
+    const Variable real = D(concat({a, b}, 1), {}), fake = D(concat({a, G(a, {})}, 1), {});
+    Numbers n = translation.step(data);
+    CHECK(n["d_loss"] ==
+          doctest::Approx(0.5 * (bce_with_logits(real, of_real) + bce_with_logits(fake, of_fake)).item()));
+
+    CycleGameOptions c = cyclegan();
+    c.targets = targets;
+    CycleGame cycle(c);
+    const auto networks = cycle.networks();
+    Network to_b = clone(*networks[0].second), judge_b = clone(*networks[2].second);
+    Numbers m = cycle.step(pairs);
+    CHECK(m["d_a"] ==
+          doctest::Approx(0.5 * (mse(judge_b(b, {}), of_real) + mse(judge_b(to_b(a, {}), {}), of_fake)).item()));
+  }
+  TranslationGameOptions t = pix2pix();
+  t.targets = {.real_low = 0.9, .real_high = 1, .fake_high = 0.1, .flip = 0.5};
+  check_resumes<TranslationGame>(t, [] { return noise_pairs(3, 3); });
+  CycleGameOptions c = cyclegan();
+  c.targets = t.targets;
+  check_resumes<CycleGame>(c, [] { return noise_pairs(3, 3, 2); });
+  t.loss = kHingeLoss;
+  CHECK(error_of([&] { TranslationGame refused(t); }).find("leave out soft, smoothed and noisy") != std::string::npos);
+  c.loss = kHingeLoss;
+  CHECK(error_of([&] { CycleGame refused(c); }).find("leave out soft, smoothed and noisy") != std::string::npos);
+}
+
+TEST_CASE("translation: after pretraining, adaptive switching makes steps of one side") {
+  TranslationGameOptions o = pix2pix();
+  o.pretrain_generator = 1;
+  o.pretrain_discriminator = 1;
+  o.adaptive.discriminator = 0.65;  // fastai's lesson
+  o.discriminator_optimizer.lr = 5e-3;
+  TranslationGame game(o);
+  DataLoader data = noise_pairs(3, 3);
+  std::string turns;
+  double smoothed = 0;
+  int learned = 0;
+  Turn expected = Turn::discriminator;
+  for (int step = 0; step < 40; ++step) {
+    CAPTURE(step);
+    Numbers numbers = game.step(data);
+    CHECK(game.state().at("generator_optimizer.step").item() + game.state().at("discriminator_optimizer.step").item() ==
+          step + 1);
+    if (step < 2) continue;  // each alone, with the other's numbers 0
+    const bool judges = numbers.contains("d_loss");
+    CHECK(judges != numbers.contains("g_loss"));
+    CHECK(judges == (expected == Turn::discriminator));
+    turns += judges ? 'D' : 'G';
+    if (judges) {
+      smoothed = 0.98 * smoothed + 0.02 * numbers["d_loss"];
+      ++learned;
+      if (smoothed / (1 - std::pow(0.98, learned)) < 0.65) expected = Turn::generator;
+    } else {
+      expected = Turn::discriminator;
+    }
+  }
+  CHECK(turns.find("DD") != std::string::npos);
+  CHECK(turns.find("DG") != std::string::npos);
+  CHECK(game.batches_until(40) == 40);
+  check_resumes<TranslationGame>(o, [] { return noise_pairs(3, 3); });
 }
 
 TEST_CASE("translation: pretraining trains one side alone") {
@@ -266,7 +342,7 @@ TEST_CASE("games on pictures refuse what does not fit") {
   CHECK(error_of([&] { game.step(grey); }).find("have 1 channels, the generator takes 3") != std::string::npos);
   CHECK(error_of([] {
           TranslationGameOptions o = pix2pix();
-          o.loss = "relativistic";
+          o.loss = kRelativisticLoss;
           TranslationGame refused(o);
         }).find("does not; take another") != std::string::npos);
   CHECK(error_of([] {

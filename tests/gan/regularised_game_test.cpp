@@ -17,13 +17,17 @@ using Options = AdversarialGameOptions;
 Options small(const char* loss = "vanilla") {
   const CatalogueEntry networks =
       conditional_dcgan({.size = {8, 8}, .channels = 1, .classes = 3, .latent = 4, .width = 4, .stages = 1});
-  return {.generator = networks.network("generator"), .discriminator = networks.network("discriminator"), .loss = loss};
+  return {.generator = networks.network("generator"),
+          .discriminator = networks.network("discriminator"),
+          .loss = adversarial_loss(loss)};
 }
 
 Options of(const char* name, std::initializer_list<const char*> assignments, const char* loss) {
   CatalogueEntry networks = catalogue_entry(name);
   for (const char* assignment : assignments) set_option(networks, assignment);
-  return {.generator = networks.network("generator"), .discriminator = networks.network("discriminator"), .loss = loss};
+  return {.generator = networks.network("generator"),
+          .discriminator = networks.network("discriminator"),
+          .loss = adversarial_loss(loss)};
 }
 
 DataLoader noise_pictures(const Options& o) {
@@ -105,7 +109,7 @@ TEST_CASE("each regulariser of the discriminator is one term, in proportion to i
     const DiscriminatorLoss twice = loss();
     REQUIRE(twice.terms.size() == 1);
     REQUIRE(find(twice.terms, c.term));
-    const double adversarial = adversarial_loss(o.loss).discriminator(twice.real, twice.fake).item();
+    const double adversarial = o.loss.discriminator(twice.real, twice.fake).item();
     CHECK(twice.loss.item() == doctest::Approx(adversarial + total(twice.terms)));
     const double value = find(twice.terms, c.term)->value.item();
     CHECK(value > 0);
@@ -159,6 +163,23 @@ TEST_CASE("two looks at one round see the same augmentations, labels and points"
   const double augmented = first;
   o.regularisers.augment = "";
   CHECK(loss(round) != augmented);
+}
+
+TEST_CASE("augmentations are as likely as they are told to be") {
+  const auto first_loss = [](const char* augment, double probability) {
+    Options o = small();
+    o.regularisers.augment = augment;
+    o.regularisers.augment_probability = probability;
+    AdversarialGame game(o);
+    DataLoader data = noise_pictures(o);
+    return game.step(data)["d_loss"];
+  };
+  const double plain = first_loss("", 1);
+  CHECK(first_loss("color,translation,cutout", 0) == doctest::Approx(plain).epsilon(1e-6));
+  const double always = first_loss("color,translation,cutout", 1), often = first_loss("color,translation,cutout", 0.5);
+  CHECK(std::abs(always - plain) > 1e-4);
+  CHECK(std::abs(often - plain) > 1e-4);
+  CHECK(often != always);
 }
 
 TEST_CASE("a game with everything at once resumes to the same bits") {
@@ -217,7 +238,7 @@ TEST_CASE("networks of every kind play: batch norms, probabilities, relativistic
       of("ganzo-fc", {"size=8", "latent=4", "layers=2", "dropout=0.3"}, "vanilla"),
   };
   for (const Options& o : games) {
-    CAPTURE(o.loss);
+    CAPTURE(o.loss.name);
     check_resume(o);
   }
 }
@@ -228,17 +249,69 @@ TEST_CASE("what does not go together is refused") {
     change(o);
     return error_of([&] { AdversarialGame game(o); });
   };
-  CHECK(refused([](Options& o) { o.loss = "gan"; }).find("use 'vanilla'") != std::string::npos);
-  CHECK(refused([](Options& o) { o.loss = "wgan"; }).find("gradient_penalty") != std::string::npos);
+  CHECK(refused([](Options& o) { o.loss = kGanLoss; }).find("use 'vanilla'") != std::string::npos);
+  CHECK(refused([](Options& o) { o.loss = kWassersteinLoss; }).find("gradient_penalty") != std::string::npos);
   CHECK(refused([](Options& o) {
-          o.loss = "wgan";
+          o.loss = kWassersteinLoss;
           o.regularisers.gradient_penalty = 10;
         }) == "");
   CHECK_FALSE(refused([](Options& o) { o.regularisers.augment = "colour"; }).empty());
   CHECK_FALSE(refused([](Options& o) { o.regularisers.top_k = 0; }).empty());
   CHECK_FALSE(refused([](Options& o) { o.regularisers.lecam = std::nan(""); }).empty());
   CHECK(refused([](Options& o) {
-          o.loss = "relativistic";
+          o.loss = kRelativisticLoss;
           o.regularisers.top_k = 0.5;
         }).find("leave out") != std::string::npos);
+}
+
+TEST_CASE("feature matching: the generator's loss has the distance of the mean features, by hand") {
+  for (const FeatureDistance distance : {FeatureDistance::squares, FeatureDistance::mean_absolute}) {
+    Options o = of("mimicry-cGAN-PD-32", {"width=4", "latent=4", "classes=3"}, "hinge");
+    o.regularisers.feature_matching = 3;
+    o.regularisers.feature_distance = distance;
+    AdversarialGame game(o);
+    DataLoader data = noise_pictures(o);
+    const AdversarialRound last = game.discriminator_round(data), round = game.generator_round(last);
+    CHECK(difference(round.real, last.real) == 0);  // it sees real pictures, of the same classes
+    CHECK(difference(round.labels, last.labels) == 0);
+    Network G = clone(game.generator()), D = clone(game.discriminator());
+    const GeneratorLoss g = generator_loss(o, game.adversaries(), round);
+    REQUIRE(g.terms.size() == 1);
+    REQUIRE(find(g.terms, "feature_matching"));
+
+    const auto mean_features = [&](const Variable& pictures) {
+      const Variable f = D.judge(pictures, round.labels, PictureOrigin::real).classes.features;
+      return doubles(mean(f, {0}).value());
+    };
+    const std::vector<double> real = mean_features(round.real), fake = mean_features(G(round.z, round.labels));
+    double squares = 0, absolute = 0;
+    for (std::size_t i = 0; i < real.size(); ++i) {
+      squares += (real[i] - fake[i]) * (real[i] - fake[i]);
+      absolute += std::abs(real[i] - fake[i]) / static_cast<double>(real.size());
+    }
+    const double expected = 3 * (distance == FeatureDistance::squares ? squares : absolute);
+    CHECK(expected > 0);
+    CHECK(g.terms[0].value.item() == doctest::Approx(expected).epsilon(1e-4));
+    o.regularisers.feature_matching = 0;
+    const GeneratorLoss without = generator_loss(o, game.adversaries(), round);
+    CHECK(without.terms.empty());
+    const Variable gradient = norm(flatten(grad(g.terms[0].value, {parameters(game.generator())[0]})[0], 0), {0});
+    CHECK(gradient.item() > 0);
+    o.regularisers.feature_matching = 3;
+    check_resume(o);
+  }
+  // Multi-hinge has no adversarial loss beside it (MHGAN).
+  Options o = of("StudioGAN-MHGAN-C10",
+                 {"width=2", "classes=3", "latent=8", "shared=4", "discriminator.embedding=6", "attention=0",
+                  "generator.embedding=shared"},
+                 "hinge");
+  o.regularisers.feature_matching = 1;
+  o.regularisers.feature_distance = FeatureDistance::mean_absolute;
+  check_resume(o);
+
+  Options without_features = small();
+  without_features.regularisers.feature_matching = 1;
+  AdversarialGame game(without_features);
+  DataLoader data = noise_pictures(without_features);
+  CHECK(error_of([&] { game.step(data); }).find("this discriminator gives scores alone") != std::string::npos);
 }

@@ -216,18 +216,19 @@ TEST_CASE("translation networks refuse options and pictures that do not fit") {
     CHECK(error_of([&] { patch(o); }).starts_with("PatchDiscriminator: "));
   CHECK(error_of([] { pixel({.width = 0}); }).starts_with("PixelDiscriminator: "));
 
+  const std::string cure = "; resize them to such sizes, or let the network halve them less often";
   auto g = cyclegan({.width = 1, .blocks = 1});
   auto u = pix2pix({.width = 1, .halvings = 5});
   auto d = patch({.width = 1});
   CHECK(error_of([&] {
           g(Tensor::zeros({1, 3, 18, 16}));
-        }) == "CycleganGenerator: halves pictures 2 times, so their sides must be multiples of 4, got 18 x 16");
+        }) == "CycleganGenerator: halves pictures 2 times, so their sides must be multiples of 4, got 18 x 16" + cure);
   CHECK(error_of([&] {
           g(Tensor::zeros({1, 3, 4, 16}));
         }) == "CycleganGenerator: reflects its borders and so needs pictures of 8 x 8 at least, got 4 x 16");
   CHECK(error_of([&] {
           u(Tensor::zeros({1, 3, 48, 64}));
-        }) == "Pix2pixGenerator: halves pictures 5 times, so their sides must be multiples of 32, got 48 x 64");
+        }) == "Pix2pixGenerator: halves pictures 5 times, so their sides must be multiples of 32, got 48 x 64" + cure);
   CHECK(error_of([&] {
           d(Tensor::zeros({1, 3, 23, 64}));
         }) == "PatchDiscriminator: needs pictures of 24 x 24 at least for 3 halvings, got 23 x 64");

@@ -71,8 +71,20 @@ TEST_CASE("after its end a linear schedule stays at 0, and warm-up leaves no tra
   CHECK(Schedule{.kind = ScheduleKind::linear, .hold = 0, .decay = 0}.factor(0) == 0);
 }
 
+TEST_CASE("a ramp is half a cosine, and stays where it has come to") {
+  // R3GAN's rate: 2e-4 to 5e-5 in 20,000,000 images.
+  const Schedule ramp{.kind = ScheduleKind::ramp, .total = 20000000, .minimum = 0.25},
+      cosine{.kind = ScheduleKind::cosine, .total = 20000000, .minimum = 0.25};
+  CHECK(ramp.factor(0) == 1);
+  CHECK(ramp.factor(5000000) == doctest::Approx(0.25 + 0.75 * (1 + std::sqrt(0.5)) / 2));
+  CHECK(ramp.factor(10000000) == doctest::Approx(0.625));
+  CHECK(ramp.factor(12345678) == doctest::Approx(cosine.factor(12345678)));
+  for (std::int64_t step : {20000000, 20000001, 40000000}) CHECK(ramp.factor(step) == 0.25);
+  CHECK(cosine.factor(40000000) == doctest::Approx(1));
+}
+
 TEST_CASE("schedules by name") {
-  CHECK(schedule_names().size() == 7);
+  CHECK(schedule_names().size() == 8);
   for (const std::string& name : schedule_names()) CHECK(name_of(schedule_kind(name)) == name);
   CHECK(schedule_kind("one_cycle") == ScheduleKind::one_cycle);
   CHECK(error_of([] { schedule_kind("cosin"); }) == "schedule_kind: there is no schedule 'cosin' (nearest: cosine)");

@@ -6,11 +6,13 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <system_error>
 #include <thread>
 #include <utility>
 
+#include "duel/gan/data/fingerprint.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel {
@@ -66,7 +68,9 @@ Tensor collate(const std::vector<Read>& examples, Tensor Example::*which, const 
     check_picture(picture, dataset.name(r.index));
     check(picture.shape() == one, "DataLoader",
           "the pictures of a batch must have one size: ", dataset.name(examples[0].index), " is ", one, ", ",
-          dataset.name(r.index), " is ", picture.shape(), "; resize or crop them, or take batches of 1");
+          dataset.name(r.index), " is ", picture.shape(),
+          picture.size(0) == one[0] ? "; resize or crop them, or take batches of 1"
+                                    : "; make colours of grey (--channels 3), or grey of colours (--channels 1)");
     picture.dtype() == DType::uint8 ? put<std::uint8_t>(picture, to) : put<float>(picture, to);
     to += picture.numel();
   }
@@ -136,6 +140,11 @@ class DataLoader::Impl {
   }
 
   std::int64_t per_epoch() const { return dataset_->size() / options_.batch_size; }
+
+  std::uint64_t fingerprint() {
+    if (!fingerprint_) fingerprint_ = content_fingerprint(*dataset_);
+    return *fingerprint_;
+  }
 
   std::shared_ptr<const Dataset> dataset_;
   DataLoaderOptions options_;
@@ -302,6 +311,7 @@ class DataLoader::Impl {
   mutable std::int64_t skipped_ = 0;
   mutable std::set<std::int64_t> reported_;
   mutable std::vector<std::string> messages_;
+  std::optional<std::uint64_t> fingerprint_;
   std::vector<std::thread> workers_;
 };
 
@@ -324,6 +334,7 @@ Batch DataLoader::next() { return impl_->next(); }
 Batch DataLoader::spread(std::int64_t count) const { return impl_->spread(count); }
 const BatchShape& DataLoader::shape() const { return impl_->shape_; }
 const Dataset& DataLoader::dataset() const { return *impl_->dataset_; }
+std::uint64_t DataLoader::fingerprint() const { return impl_->fingerprint(); }
 std::int64_t DataLoader::per_epoch() const { return impl_->per_epoch(); }
 std::int64_t DataLoader::batch_size() const { return impl_->options_.batch_size; }
 DataLoader::Position DataLoader::position() const { return impl_->position_; }

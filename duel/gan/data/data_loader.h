@@ -69,6 +69,8 @@ class DataLoader {
 
   const BatchShape& shape() const;
   const Dataset& dataset() const;
+  /// `content_fingerprint` of the data set as it is at the first call, which reads 32 examples of it.
+  std::uint64_t fingerprint() const;
   std::int64_t per_epoch() const;
   std::int64_t batch_size() const;
   Position position() const;

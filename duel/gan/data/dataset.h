@@ -17,6 +17,9 @@ struct Example {
   Tensor target{};  ///< the other one of a pair; undefined where there are no pairs
 };
 
+/// Parts of data sets that are divided.
+enum class Split : std::uint8_t { train, test };
+
 class Dataset {
  public:
   virtual ~Dataset() = default;

@@ -1,11 +1,14 @@
 #include "duel/gan/data/fingerprint.h"
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <span>
 #include <system_error>
+#include <vector>
 
 #include "duel/gan/data/xxhash.h"
+#include "duel/tensor/thread_pool.h"
 
 namespace duel {
 namespace {
@@ -54,14 +57,16 @@ class NamedFiles {
   Stamp stamp_;
 };
 
+std::uint64_t hash_of(const Example& example) {
+  return hash_of(std::array{static_cast<std::int64_t>(pixels_hash(example.picture)),
+                            example.target.defined() ? static_cast<std::int64_t>(pixels_hash(example.target)) : 0},
+                 0);
+}
+
 // Of one example, or of why it can't be read.
 std::uint64_t example_hash(const Dataset& dataset, std::int64_t index, Rng draws) {
   try {
-    const Example example = dataset.read(index, draws);
-    const std::array<std::int64_t, 2> both = {
-        static_cast<std::int64_t>(pixels_hash(example.picture)),
-        example.target.defined() ? static_cast<std::int64_t>(pixels_hash(example.target)) : 0};
-    return hash_of(both, 0);
+    return hash_of(dataset.read(index, draws));
   } catch (const Error& error) {
     return hash_of(error.what(), 0);
   }
@@ -104,6 +109,25 @@ std::uint64_t fingerprint(const Dataset& dataset) {
   for (const std::string& name : dataset.class_names()) h = hash_of(name, h);
   for (const std::int64_t i : {std::int64_t{0}, n / 2, n - 1}) h = hash_of(std::array{settled_hash(dataset, i)}, h);
   return hash_of(std::array{n, dataset.classes()}, h);
+}
+
+std::uint64_t content_fingerprint(const Dataset& dataset) {
+  constexpr std::int64_t kLookedAt = 32;
+  const std::int64_t n = dataset.size(), looked_at = std::min(n, kLookedAt);
+  check(n >= 1, "content_fingerprint", "the data set is empty");
+  std::vector<std::int64_t> labels;
+  if (dataset.classes() > 0)
+    for (std::int64_t i = 0; i < n; ++i) labels.push_back(dataset.label(i));
+  std::vector<std::uint64_t> pixels(static_cast<std::size_t>(looked_at));  // 0: can't be read
+  parallel_for(looked_at, 1, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) try {
+        Rng draws(static_cast<std::uint64_t>(i));
+        pixels[static_cast<std::size_t>(i)] = hash_of(dataset.read(i * n / looked_at, draws));
+      } catch (const Error&) {
+      }
+  });
+  const std::uint64_t of_labels = xxhash64(std::as_bytes(std::span(labels)));
+  return hash_of(std::array{n, dataset.classes()}, xxhash64(std::as_bytes(std::span(pixels)), of_labels));
 }
 
 }  // namespace duel

@@ -13,4 +13,9 @@ std::uint64_t pixels_hash(const Tensor& picture);
 /// draw at random when they are read, such as unaligned pairs, as far as those three show it.
 std::uint64_t fingerprint(const Dataset& dataset);
 
+/// Of what training sees of a data set, wherever it lies and whether it is packed or not: the number of examples, all
+/// labels, and the pixels, targets included, of 32 examples at equal distances. Of one that can't be read, that it
+/// can't; of those that are drawn when they are read, what fixed draws give.
+std::uint64_t content_fingerprint(const Dataset& dataset);
+
 }  // namespace duel

@@ -60,6 +60,12 @@ struct Trailer {
 };
 static_assert(sizeof(Header) == 16 && sizeof(Entry) == 72 && sizeof(Trailer) == 64, "no padding goes to the file");
 
+// In bytes; what `Content::fits` lets pass can't overflow.
+std::size_t size_of(const Stored& s) {
+  return static_cast<std::size_t>(s.channels) * static_cast<std::size_t>(s.height) * static_cast<std::size_t>(s.width) *
+         (s.kind == Kind::floats ? sizeof(float) : 1);
+}
+
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
   return std::as_bytes(std::span(values));
@@ -247,6 +253,7 @@ struct PackedDataset::Content {
   // Throws if what is stored has changed.
   void read(const Stored& stored, std::int64_t index, std::span<std::byte> to) const;
   Tensor picture(const Stored& stored, std::int64_t index) const;
+  void verify(std::int64_t index) const;
 
   std::string text(std::size_t i) const {
     const std::size_t begin = i == 0 ? 0 : ends[i - 1];
@@ -333,6 +340,15 @@ Tensor PackedDataset::Content::picture(const Stored& stored, std::int64_t index)
   return pixels.permute({2, 0, 1});
 }
 
+void PackedDataset::Content::verify(std::int64_t index) const {
+  std::vector<std::byte> bytes;
+  for (const Stored* stored : {&entry(index).picture, &entry(index).target}) {
+    if (stored->kind == Kind::none) continue;
+    bytes.resize(size_of(*stored));
+    read(*stored, index, bytes);
+  }
+}
+
 PackedDataset::PackedDataset(const fs::path& path) {
   auto content = std::make_unique<Content>(path);
   content->open();
@@ -367,6 +383,12 @@ std::vector<std::string> PackedDataset::class_names() const {
 
 std::uint64_t PackedDataset::fingerprint() const { return content_->trailer.fingerprint; }
 
+void PackedDataset::verify() const {
+  parallel_for(size(), 1, [&](std::int64_t from, std::int64_t to) {
+    for (std::int64_t i = from; i < to; ++i) content_->verify(i);
+  });
+}
+
 bool is_packed(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_regular_file(path, ignored)) return false;
@@ -383,7 +405,10 @@ std::unique_ptr<PackedDataset> cached(const Dataset& dataset, const fs::path& fi
     check(is_packed(file), kCached, file, " is there and is no packed data set; choose another name for the cache");
     try {
       auto packed = std::make_unique<PackedDataset>(file);
-      if (packed->fingerprint() == print) return packed;
+      if (packed->fingerprint() == print) {
+        packed->verify();
+        return packed;
+      }
       why = cat(file, " was packed from other data, or they have changed since: ");
     } catch (const Error& e) {
       why = cat(e.what(), ": ");

@@ -39,6 +39,9 @@ class PackedDataset : public Dataset {
   /// `duel::fingerprint` of the data set it was packed from.
   std::uint64_t fingerprint() const;
 
+  /// Reads all of the file, on all threads; throws, naming an example that is damaged, if one is.
+  void verify() const;
+
  private:
   struct Content;
   std::unique_ptr<const Content> content_;
@@ -47,9 +50,9 @@ class PackedDataset : public Dataset {
 /// Whether a file begins like one that `pack` wrote.
 bool is_packed(const std::filesystem::path& path);
 
-/// `dataset` as it is packed in `file`, and packed there first unless it is. A file of other data, of these before they
-/// changed, or damaged is made anew; `options.warn` is told what is packed and why. Throws for a file that is something
-/// else than a packed data set.
+/// `dataset` as it is packed in `file`, and packed there first unless it is. The file is read once as a whole, as an
+/// epoch will do: one of other data, of these before they changed, or damaged anywhere is made anew; `options.warn` is
+/// told what is packed and why. Throws for a file that is something else than a packed data set.
 std::unique_ptr<PackedDataset> cached(const Dataset& dataset, const std::filesystem::path& file,
                                       const PackOptions& options = {});
 

@@ -29,43 +29,71 @@ Variable total(Variable loss, const LossTerms& terms) {
   return loss;
 }
 
+// Whether the generator's loss looks at real pictures too.
+bool compares_with_real(const AdversarialGameOptions& o) {
+  return o.loss.generator_scores == GeneratorScores::real_and_fake || o.regularisers.feature_matching > 0;
+}
+
+// Discriminator updates in a step.
+std::int64_t d_steps_at(const AdversarialGameOptions& o, std::int64_t step) {
+  const DiscriminatorBoost& boost = o.d_boost;
+  const bool boosted = boost.d_steps > 0 && (step < boost.first || (boost.every > 0 && step % boost.every == 0));
+  return boosted ? boost.d_steps : o.d_steps;
+}
+
 bool in_class_loss(const ClassLoss* loss) { return loss && loss->place == ClassLossPlace::instead_of_adversarial; }
 
+void check_burn_in(const AdversarialGameOptions& o) {
+  const BurnInOptions& b = o.burn_in;
+  validate(b);
+  for (const OptimizerOptions* side : {&o.generator_optimizer, &o.discriminator_optimizer})
+    check(!b.beta2 || side->kind == OptimizerKind::adam || side->kind == OptimizerKind::adamw, "AdversarialGame",
+          "the burn-in changes Adam's beta2, which ", name_of(side->kind), " has not");
+  check(!b.augment_probability || (!o.ada && !o.regularisers.augment.empty()), "AdversarialGame",
+        "the burn-in changes how likely augmentations are: name parts of DiffAugment in augment, and leave out ADA, "
+        "which changes it too");
+}
+
 void check_options(const AdversarialGameOptions& o) {
-  static_cast<void>(adversarial_loss(o.loss));  // throws if there is none of that name
   validate(o.regularisers);
   const RegulariserOptions& r = o.regularisers;
-  check(r.targets == TargetOptions{} || adversarial_loss(o.loss).discriminator_of_targets, "AdversarialGame",
-        "the loss '", o.loss, "' does not compare scores with labels: leave out soft, smoothed and noisy ones");
+  check_targets("AdversarialGame", o.loss, r.targets);
   check(r.top_k == 1 || o.discriminator.get("conditioning").value_or("") != "multi_hinge", "AdversarialGame",
         "top_k chooses pictures by their one score, and this discriminator gives one for each class: leave it out");
   check(o.d_steps >= 1 && o.g_steps >= 1, "AdversarialGame", "d_steps and g_steps must be 1 or more, got ", o.d_steps,
         " and ", o.g_steps);
+  check(o.d_boost.d_steps >= 0 && o.d_boost.first >= 0 && o.d_boost.every >= 0, "AdversarialGame",
+        "the numbers of d_boost must not be negative, got ", o.d_boost.d_steps, ", ", o.d_boost.first, " and ",
+        o.d_boost.every);
+  check_burn_in(o);
   check(!o.ada || !r.augment.empty(), "AdversarialGame",
         "adaptive augmentation needs something to adapt: name parts of DiffAugment in augment");
   check(o.ema_half_life >= 0 && o.ema_rampup >= 0, "AdversarialGame",
         "ema_half_life and ema_rampup must not be negative, got ", o.ema_half_life, " and ", o.ema_rampup);
-  check(o.order == UpdateOrder::separate || (o.d_steps == 1 && o.g_steps == 1 && o.learning.accumulations == 1),
+  check(o.ema_interval >= 1 && (o.ema_interval == 1 || (!o.adaptive.discriminator && !o.adaptive.generator)),
+        "AdversarialGame", "ema_interval must be 1 or more, and 1 where steps are turns, got ", o.ema_interval);
+  check(o.order == UpdateOrder::separate ||
+            (o.d_steps == 1 && o.g_steps == 1 && o.d_boost.d_steps == 0 && o.learning.accumulations == 1),
         "AdversarialGame", "updates that share their pictures must be one of each per step, without accumulation, got ",
         o.d_steps, " and ", o.g_steps, ", accumulations ", o.learning.accumulations);
   check(
-      o.loss != "wgan" || has_spectral_norm(o.discriminator) || r.clip > 0 || r.r1_gamma > 0 ||
+      o.loss.name != "wgan" || has_spectral_norm(o.discriminator) || r.clip > 0 || r.r1_gamma > 0 ||
           r.gradient_penalty > 0 || r.max_gradient_penalty > 0 || r.dragan > 0,
       "AdversarialGame",
       "the loss 'wgan' has no bound by itself: limit the discriminator's weights with clip (0.01 in the paper), or its "
       "gradient with gradient_penalty (10) or r1_gamma");
 }
 
+LossTerm feature_term(const RegulariserOptions& o, const Variable& real, const Variable& fake) {
+  check(fake.defined(), "AdversarialGame",
+        "feature_matching compares features, and this discriminator gives scores alone: leave it out, or take one of "
+        "the networks of SNGAN and BigGAN");
+  return {"feature_matching", o.feature_matching * feature_matching_loss(real, fake, o.feature_distance)};
+}
+
 OptimizerOptions discriminator_optimizer(const AdversarialGameOptions& o) {
   const RegulariserOptions& r = o.regularisers;
   return r.lazy_betas ? lazy(o.discriminator_optimizer, r.r1_interval) : o.discriminator_optimizer;
-}
-
-// Between the scores of real and of generated pictures; none where scores only compare.
-std::optional<double> boundary(std::string_view loss) {
-  if (loss == "gan" || loss == "lsgan") return 0.5;
-  if (loss == "wgan" || loss == "relativistic") return {};
-  return 0;
 }
 
 // 0, 1, ... one class per column, again and again.
@@ -101,10 +129,9 @@ DiscriminatorLoss discriminator_loss(const AdversarialGameOptions& o, Adversaria
   d.real = pair.scores.real;
   d.fake = pair.scores.fake;
   if (!in_class_loss(class_loss)) {
-    const AdversarialLoss& loss = adversarial_loss(o.loss);
     d.loss = r.targets == TargetOptions{}
-                 ? loss.discriminator(d.real, d.fake)
-                 : loss.discriminator_towards(d.real, d.fake, draw_targets(draws, d.real, d.fake, r.targets));
+                 ? o.loss.discriminator(d.real, d.fake)
+                 : o.loss.discriminator_towards(d.real, d.fake, draw_targets(draws, d.real, d.fake, r.targets));
   }
   add(d.terms, gradient_terms(judge, pair, penalty));
   add(d.terms, consistency_terms(judge, {real.value(), fake.value(), pair.scores}));
@@ -131,27 +158,32 @@ GeneratorLoss generator_loss(const AdversarialGameOptions& o, AdversarialNetwork
   const Tensor labels = labels_for(networks.generator, round.labels);
   Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws, round.augmentation};
   const ClassLoss* class_loss = class_loss_of(o.discriminator);
-  const AdversarialLoss& loss = adversarial_loss(o.loss);
-  Variable real;
-  if (loss.generator_scores == GeneratorScores::real_and_fake) {
+  const bool by_features = r.feature_matching > 0;
+  Judgement real;
+  if (compares_with_real(o)) {
     const NoGrad no_grad;
-    real = judge.scores(judge.augmented(round.real));
+    const Variable shown = judge.augmented(round.real);
+    if (by_features)
+      real = judge.judge(shown, PictureOrigin::real);
+    else
+      real.classes.logits = judge.scores(shown);
   }
   const Variable pictures = round.fake.defined() ? round.fake : networks.generator(round.z, labels, pass),
                  shown = judge.augmented(pictures);
 
   GeneratorLoss g;
   Variable scores;
-  if (has_heads(o.discriminator)) {
+  if (has_heads(o.discriminator) || by_features) {
     const Judgement judged = judge.judge(shown, PictureOrigin::real);
     scores = judged.classes.logits;
     add(g.terms, generator_head_terms(judge, class_loss, judged, shown));
+    if (by_features) g.terms.push_back(feature_term(r, real.classes.features, judged.classes.features));
   } else {
     scores = judge.scores(shown);
   }
   if (r.top_k < 1)
     scores = top_k_scores(scores, top_k_at(round.epoch, scores.size(0), {.gamma = r.top_k_gamma, .nu = r.top_k}));
-  if (!in_class_loss(class_loss)) g.loss = loss.generator(real, scores);
+  if (!in_class_loss(class_loss)) g.loss = o.loss.generator(real.classes.logits, scores);
   if (r.latent_generator > 0) {
     const Variable near = networks.generator(perturb_latents(draws, round.z, r.latent_noise), labels, pass);
     g.terms.push_back(
@@ -164,7 +196,8 @@ GeneratorLoss generator_loss(const AdversarialGameOptions& o, AdversarialNetwork
 
 AdversarialGame::AdversarialGame(const Options& o)
     : Game(o.seed),
-      options_((check_options(o), o)),
+      given_((check_options(o), o)),
+      options_(o),
       networks_{o.generator.make(rng_), make_discriminator(rng_, o.discriminator, o.loss)},
       generator_player_("generator", networks_.generator, o.generator_optimizer, o.learning),
       discriminator_player_("discriminator", networks_.discriminator, discriminator_optimizer(o), o.learning),
@@ -178,9 +211,9 @@ AdversarialGame::AdversarialGame(const Options& o)
   const std::int64_t told = latents().classes, asked = pictures().classes;
   check(told == 0 || asked == 0 || told == asked, "AdversarialGame", "the generator knows ", told,
         " classes, the discriminator ", asked);
-  check(o.loss != "relativistic" || o.regularisers.top_k == 1, "AdversarialGame",
-        "top_k chooses among generated pictures, and the loss 'relativistic' compares each with a real one: leave out "
-        "one of them");
+  check(o.loss.generator_scores == GeneratorScores::fake || o.regularisers.top_k == 1, "AdversarialGame",
+        "top_k chooses among generated pictures, and the loss '", o.loss.name,
+        "' compares each with a real one: leave out one of them");
 }
 
 Numbers AdversarialGame::play(DataLoader& data) {
@@ -192,7 +225,7 @@ Numbers AdversarialGame::play(DataLoader& data) {
   for (const char* name : {"d_loss", "g_loss", "d_real", "d_fake"}) numbers[name] = 0;
   std::vector<AdversarialRound> rounds;  // of the last discriminator update
   if (options_.order == UpdateOrder::separate) {
-    for (std::int64_t i = 0; i < options_.d_steps; ++i) {
+    for (std::int64_t i = 0, n = d_steps_at(options_, steps()); i < n; ++i) {
       rounds.clear();
       update_discriminator([&] { return rounds.emplace_back(discriminator_round(data)); }, numbers);
     }
@@ -225,11 +258,45 @@ void AdversarialGame::take_turn(DataLoader& data, Numbers& numbers) {
   }
 }
 
+std::int64_t AdversarialGame::batches_until(std::int64_t steps) const {
+  const DiscriminatorBoost& boost = options_.d_boost;
+  std::int64_t boosted = 0;
+  if (boost.d_steps > 0) {
+    const auto multiples_below = [&](std::int64_t n) {
+      return boost.every > 0 ? (n + boost.every - 1) / boost.every : 0;
+    };
+    boosted = std::min(steps, boost.first);
+    if (steps > boost.first) boosted += multiples_below(steps) - multiples_below(boost.first);
+  }
+  return ((steps - boosted) * options_.d_steps + boosted * boost.d_steps) * options_.learning.accumulations;
+}
+
+void AdversarialGame::burn_in(std::int64_t batch) {
+  const BurnInOptions& b = given_.burn_in;
+  const std::int64_t seen = steps() * batch * given_.learning.accumulations;
+  const auto set = [&](double& value, double first, const std::optional<double>& last) {
+    value = duel::burn_in(b, first, last, seen);
+  };
+  const RegulariserOptions& first = given_.regularisers;
+  RegulariserOptions& r = options_.regularisers;
+  set(r.r1_gamma, first.r1_gamma, b.r1_gamma);
+  set(r.r2_gamma, first.r2_gamma, b.r2_gamma);
+  set(r.augment_probability, first.augment_probability, b.augment_probability);
+  set(options_.ema_half_life, given_.ema_half_life, b.ema_half_life);
+  if (!b.beta2) return;
+  set(options_.generator_optimizer.beta2, given_.generator_optimizer.beta2, b.beta2);
+  set(options_.discriminator_optimizer.beta2, given_.discriminator_optimizer.beta2, b.beta2);
+  generator_player_.optimizer().set_beta2(options_.generator_optimizer.beta2);
+  discriminator_player_.optimizer().set_beta2(discriminator_optimizer(options_).beta2);
+}
+
 void AdversarialGame::average(std::int64_t batch) {
+  const std::int64_t late = steps() + 1 - options_.ema_start;
+  if (late > 0 && late % options_.ema_interval != 0) return;
   const auto seen = batch * options_.learning.accumulations;
-  if (options_.ema_half_life > 0) {
+  if (options_.ema_half_life > 0 || options_.burn_in.ema_half_life) {
     const std::optional<double> ramp = options_.ema_rampup > 0 ? std::optional(options_.ema_rampup) : std::nullopt;
-    ema_.set_decay(ema_decay(options_.ema_half_life, seen, (steps() + 1) * seen, ramp));
+    ema_.set_decay(ema_decay(options_.ema_half_life, seen * options_.ema_interval, (steps() + 1) * seen, ramp));
   }
   ema_.update(networks_.generator, steps());
 }
@@ -246,21 +313,22 @@ void AdversarialGame::check_fits(const BatchShape& data) const {
 
 AdversarialRound AdversarialGame::discriminator_round(DataLoader& data) {
   check_fits(data.shape());
+  burn_in(data.batch_size());
   const std::int64_t epoch = data.position().epoch, n = data.batch_size();
   Batch batch = data.next();
   if (!batch.labels.defined()) batch.labels = Tensor::zeros({n}, {.dtype = DType::int64});
-  return {batch.pictures, batch.labels, rng_.normal({n, latents().shape[0]}),
-          draws(),        epoch,        ada_ ? ada_->probability() : 1};
+  return {batch.pictures, batch.labels, options_.noise(rng_, {n, latents().shape[0]}),
+          draws(),        epoch,        ada_ ? ada_->probability() : options_.regularisers.augment_probability};
 }
 
 AdversarialRound AdversarialGame::generator_round(const AdversarialRound& last) {
   const std::int64_t n = last.labels.size(0);
   AdversarialRound round = last;  // pairs of one class, as in R3GAN
-  if (adversarial_loss(options_.loss).generator_scores == GeneratorScores::fake) {
+  if (!compares_with_real(options_)) {
     round.real = {};
     round.labels = rng_.integers({n}, std::max<std::int64_t>(1, latents().classes));
   }
-  round.z = rng_.normal({n, latents().shape[0]});
+  round.z = options_.noise(rng_, {n, latents().shape[0]});
   round.draws = draws();
   return round;
 }
@@ -294,7 +362,7 @@ void AdversarialGame::update_discriminator(const std::function<AdversarialRound(
   const ScorePair& last = scores.back();
   numbers["d_real"] = mean(last.real).item();
   numbers["d_fake"] = mean(last.fake).item();
-  if (const auto between = boundary(options_.loss))
+  if (const auto between = options_.loss.boundary)
     numbers["d_accuracy"] = discriminator_accuracy(last.real.value(), last.fake.value(), *between);
   last_scores_ = last;
   if (ada_) {
@@ -320,8 +388,10 @@ std::vector<std::pair<std::string, Network*>> AdversarialGame::networks() {
 }
 
 void AdversarialGame::prepare_snapshot(Rng& draws, const DataLoader& data) {
-  shown_labels_ = column_labels(std::clamp<std::int64_t>(latents().classes, 1, kMaxColumns), kRows);
-  shown_z_ = draws.normal({shown_labels_.size(0), latents().shape[0]});
+  const std::int64_t classes = latents().classes;
+  shown_labels_ = classes > 1 ? column_labels(std::min(classes, kMaxColumns), kRows)
+                              : Tensor::zeros({kRows * kRows}, {.dtype = DType::int64});
+  shown_z_ = options_.noise(draws, {shown_labels_.size(0), latents().shape[0]});
   real_spread_ = picture_spread(data.spread(shown_labels_.size(0)).pictures);
 }
 

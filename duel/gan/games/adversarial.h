@@ -7,9 +7,11 @@
 #include <string>
 
 #include "duel/gan/ada.h"
+#include "duel/gan/games/burn_in.h"
 #include "duel/gan/games/game.h"
 #include "duel/gan/games/regularisers.h"
 #include "duel/gan/games/switcher.h"
+#include "duel/gan/latents.h"
 #include "duel/gan/losses.h"
 #include "duel/nn/ema.h"
 
@@ -22,29 +24,41 @@ enum class UpdateOrder : std::uint8_t {
   generator_first,  ///< the generator, then the discriminator, which is shown the pictures of before the update
 };
 
+/// Steps that update the discriminator more often (the first WGAN's program: 100 times in the first 25 and in each
+/// 500th).
+struct DiscriminatorBoost {
+  std::int64_t d_steps = 0;  ///< updates in each of these steps; 0: there are none
+  std::int64_t first = 25;   ///< the first so many,
+  std::int64_t every = 500;  ///< and those whose number, counted from 0, this divides; 0: none
+};
+
 struct AdversarialGameOptions {
   Blueprint generator, discriminator;
-  std::string loss = "vanilla";  ///< see adversarial_losses(); "gan" makes the discriminator's scores probabilities
+  AdversarialLoss loss = kVanillaLoss;  ///< "gan" makes the discriminator's scores probabilities
   OptimizerOptions generator_optimizer{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
   OptimizerOptions discriminator_optimizer{.lr = 5e-4, .beta1 = 0.5, .beta2 = 0.999};
   LearningOptions learning{};  ///< of both
   RegulariserOptions regularisers{};
   std::int64_t d_steps = 1, g_steps = 1;  ///< updates of each per step
+  DiscriminatorBoost d_boost{};
   UpdateOrder order = UpdateOrder::separate;
+  DrawNoise noise = normal_noise;  ///< what z is drawn from
   /// If one is given, a step is one update, of the side whose turn it is (see AdaptiveSwitcher).
   AdaptiveSwitcherOptions adaptive{};
   std::optional<AdaptiveAugmentationOptions> ada{};  ///< makes regularisers.augment adaptive
+  BurnInOptions burn_in{};
   double ema_decay = 0.998;
-  double ema_half_life = 0;  ///< in images, instead of the decay; 0: the decay
-  double ema_rampup = 0;     ///< limits the half-life to this part of the images seen; 0: no limit
-  std::int64_t ema_start = 0;
+  double ema_half_life = 0;       ///< in images, instead of the decay; 0: the decay
+  double ema_rampup = 0;          ///< limits the half-life to this part of the images seen; 0: no limit
+  std::int64_t ema_start = 0;     ///< steps in which the average is a copy
+  std::int64_t ema_interval = 1;  ///< steps between two updates of the average from then on
   EmaBuffers ema_buffers = EmaBuffers::copy;
   std::uint64_t seed = 0;
 };
 
 /// What one update looks at; all that is random in it has been drawn, or comes from `draws`.
 struct AdversarialRound {
-  Tensor real;    ///< [N, C, H, W]; of the generator's updates only a loss that compares with real pictures uses it
+  Tensor real;    ///< [N, C, H, W]; of the generator's updates only one that compares with real pictures uses it
   Tensor labels;  ///< int64 [N], of the real pictures and of those to be generated; undefined without classes
   Tensor z;       ///< [N, latent]
   Rng draws{0};   ///< for dropout, augmentations, points of penalties: each look at a round draws the same numbers
@@ -85,16 +99,17 @@ class AdversarialGame final : public Game {
   explicit AdversarialGame(const Options& options);
 
   // What `step` does to begin each update; for those who want to look at its loss instead.
-  /// Takes the next batch, and noise from the game's random stream.
+  /// Takes the next batch, and noise from the game's random stream. Sets what the burn-in changes.
   AdversarialRound discriminator_round(DataLoader& data);
   /// `last` is the round of the last discriminator update.
   AdversarialRound generator_round(const AdversarialRound& last);
 
   void check_fits(const BatchShape& data) const override;
   std::int64_t batches_per_step() const override { return options_.d_steps * options_.learning.accumulations; }
+  std::int64_t batches_until(std::int64_t steps) const override;
   std::vector<Player*> players() override { return {&generator_player_, &discriminator_player_}; }
   std::vector<std::pair<std::string, Network*>> networks() override;
-  /// Rows of samples, one class per column, ten at most.
+  /// Eight rows of samples, one class per column, ten at most, or eight columns without classes.
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
 
@@ -105,6 +120,7 @@ class AdversarialGame final : public Game {
   /// Pictures [N, C, H, W] from the averaged generator, in evaluation mode. Labels are left out without classes.
   Tensor sample(const Tensor& z, const Tensor& labels);
 
+  /// With the values that the burn-in has come to.
   const Options& options() const { return options_; }
   AdversarialNetworks& adversaries() { return networks_; }
   Network& generator() { return networks_.generator; }
@@ -122,9 +138,11 @@ class AdversarialGame final : public Game {
   void update_generator(const std::function<AdversarialRound()>& next, Numbers& numbers);
   void take_turn(DataLoader& data, Numbers& numbers);
   void average(std::int64_t batch);
+  void burn_in(std::int64_t batch);
   Variable generate(const AdversarialRound& round);
   void report(const LossTerms& terms, Numbers& numbers);
 
+  const Options given_;
   Options options_;
   AdversarialNetworks networks_;
   Player generator_player_, discriminator_player_;

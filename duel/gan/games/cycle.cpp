@@ -23,8 +23,9 @@ CycleGame::CycleGame(const Options& o)
       discriminator_player_("discriminators", discriminators_, o.discriminator_optimizer, o.learning),
       pool_a_(o.pool, o.picture_a),
       pool_b_(o.pool, o.picture_b) {
-  check(adversarial_loss(o.loss).generator_scores == GeneratorScores::fake, "CycleGame", "the loss '", o.loss,
+  check(o.loss.generator_scores == GeneratorScores::fake, "CycleGame", "the loss '", o.loss.name,
         "' compares generated with real pictures, which this game does not; take another one");
+  check_targets("CycleGame", o.loss, o.targets);
   for (const Network* generator : {&generators_.a, &generators_.b})
     check(generator->input().shape.dim() == 3, "CycleGame", "this generator makes pictures of noise, not of pictures");
   check(o.weights.identity == 0 || o.picture_a[0] == o.picture_b[0], "CycleGame",
@@ -84,7 +85,7 @@ Variable CycleGame::generator_loss(Round& round, Numbers& numbers) {
   p.scores_b = discriminators_.b(fake_a, {}, pass);
   round.fake_a = fake_a.value();
   round.fake_b = fake_b.value();
-  const CycleGeneratorLosses l = cycle_generator_losses(adversarial_loss(options_.loss), p, options_.weights);
+  const CycleGeneratorLosses l = cycle_generator_losses(options_.loss, p, options_.weights);
   for (const auto& [name, term] : {std::pair("g_a", &l.g_a),
                                    {"cycle_a", &l.cycle_a},
                                    {"idt_a", &l.idt_a},
@@ -100,7 +101,9 @@ Variable CycleGame::discriminator_loss(const Round& round, Numbers& numbers) {
   const auto of = [&](Network& judge, const Tensor& real, const Tensor& fake, const char* name) {
     const Pass pass{.rng = &draws};
     const Variable on_real = judge(real, {}, pass), on_fake = judge(fake, {}, pass);
-    const Variable loss = translation_discriminator_loss(adversarial_loss(options_.loss), on_real, on_fake);
+    std::optional<Targets> targets;
+    if (options_.targets != TargetOptions{}) targets = draw_targets(draws, on_real, on_fake, options_.targets);
+    const Variable loss = translation_discriminator_loss(options_.loss, on_real, on_fake, targets);
     numbers[name] = loss.item();
     return loss;
   };

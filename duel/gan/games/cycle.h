@@ -6,6 +6,7 @@
 
 #include "duel/gan/games/game.h"
 #include "duel/gan/image_pool.h"
+#include "duel/gan/labels.h"
 #include "duel/gan/translation_losses.h"
 
 namespace duel {
@@ -13,9 +14,10 @@ namespace duel {
 struct CycleGameOptions {
   Blueprint generator_a, generator_b;          ///< from domain a to b, and back
   Blueprint discriminator_a, discriminator_b;  ///< of pictures of b, and of a
-  std::string loss = "lsgan";                  ///< see adversarial_losses()
+  AdversarialLoss loss = kLeastSquaresLoss;
   CycleLossOptions weights{};
-  std::int64_t pool = 50;  ///< pictures kept for each discriminator, see ImagePool; 0: none
+  TargetOptions targets{};  ///< of the discriminators' updates
+  std::int64_t pool = 50;   ///< pictures kept for each discriminator, see ImagePool; 0: none
   OptimizerOptions generator_optimizer{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};  ///< of both generators together
   OptimizerOptions discriminator_optimizer{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
   LearningOptions learning{};

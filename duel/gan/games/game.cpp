@@ -29,10 +29,12 @@ void Game::load_state(const StateDict& given) {
   steps_ = own["step"].data<std::int64_t>()[0];
 }
 
-Network make_discriminator(Rng& rng, const Blueprint& given, std::string_view loss) {
-  if (loss != "gan") {
+Network make_discriminator(Rng& rng, const Blueprint& given, const AdversarialLoss& loss) {
+  check(loss.discriminator && loss.generator_of_scores, "make_discriminator", "the loss '", loss.name,
+        "' has a name only: take it from adversarial_loss, or give it both sides");
+  if (loss.name != "gan") {
     check(given.get("scores").value_or("logits") == "logits", "make_discriminator",
-          "this discriminator gives probabilities, which the loss 'gan' is for, not '", loss, "'");
+          "this discriminator gives probabilities, which the loss 'gan' is for, not '", loss.name, "'");
     return given.make(rng);
   }
   Blueprint blueprint = given;

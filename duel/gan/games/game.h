@@ -11,6 +11,7 @@
 #include "duel/gan/data/data_loader.h"
 #include "duel/gan/games/numbers.h"
 #include "duel/gan/games/player.h"
+#include "duel/gan/losses.h"
 #include "duel/gan/models/network.h"
 #include "duel/nn/module.h"
 
@@ -24,10 +25,12 @@ class Game {
 
   /// Throws, saying what to change, for data that the networks don't fit.
   virtual void check_fits(const BatchShape& data) const = 0;
-  /// Learns from the next `batches_per_step()` batches. Throws when a loss is not finite, before any update made with
-  /// it.
+  /// Learns from the next batches, `batches_per_step()` of them as a rule. Throws when a loss is not finite, before any
+  /// update made with it.
   Numbers step(DataLoader& data);
   virtual std::int64_t batches_per_step() const { return 1; }
+  /// How many batches the first `steps` steps take in all, where some take more.
+  virtual std::int64_t batches_until(std::int64_t steps) const { return steps * batches_per_step(); }
   std::int64_t steps() const { return steps_; }
 
   /// Who learns; the first is the generator, or whatever else makes pictures.
@@ -66,8 +69,8 @@ class Game {
   std::int64_t steps_ = 0;
 };
 
-/// A discriminator for an adversarial loss of that name: "gan" is on probabilities, and throws for those that give
-/// logits only.
-Network make_discriminator(Rng& rng, const Blueprint& blueprint, std::string_view loss);
+/// A discriminator for an adversarial loss: "gan" is on probabilities, and throws for those that give logits only. So
+/// does a loss that has a name, but not both of its sides.
+Network make_discriminator(Rng& rng, const Blueprint& blueprint, const AdversarialLoss& loss);
 
 }  // namespace duel

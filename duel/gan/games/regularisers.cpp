@@ -30,8 +30,10 @@ void validate(const RegulariserOptions& o) {
   check(none_negative(o.gradient_penalty, o.max_gradient_penalty, o.dragan, o.r1_gamma, o.r2_gamma, o.clip,
                       o.discriminator_orthogonality, o.generator_orthogonality, o.lecam, o.consistency, o.balanced_real,
                       o.balanced_fake, o.latent_discriminator, o.latent_generator, o.latent_noise, o.class_weight,
-                      o.rotation_discriminator, o.rotation_generator, o.infomax),
+                      o.rotation_discriminator, o.rotation_generator, o.infomax, o.feature_matching),
         name, "weights must not be negative");
+  check(o.augment_probability >= 0 && o.augment_probability <= 1, name, "augment_probability must lie in [0, 1], got ",
+        o.augment_probability);
   check(o.r1_interval >= 1, name, "r1_interval must be 1 or more, got ", o.r1_interval);
   check(o.top_k > 0 && o.top_k <= 1 && o.top_k_gamma > 0 && o.top_k_gamma <= 1, name,
         "top_k and top_k_gamma must lie in (0, 1], got ", o.top_k, " and ", o.top_k_gamma);

@@ -30,7 +30,12 @@ struct RegulariserOptions {
   double latent_discriminator = 0, latent_generator = 0;  ///< zCR
   double latent_noise = 0.03;                             ///< its deviation
   std::string augment;                                    ///< DiffAugment's policy: "color,translation,cutout"
+  double augment_probability = 1;                         ///< of each part, for each picture; ADA's is its own
   TargetOptions targets{};                                ///< of the discriminator's updates
+  /// Of the distance between the discriminator's mean features of real and of generated pictures, which the generator
+  /// adds to its loss (Salimans et al. 2016; MHGAN has 1 and mean_absolute). For discriminators that tell features.
+  double feature_matching = 0;
+  FeatureDistance feature_distance = FeatureDistance::squares;
   double top_k = 1;           ///< the least part of the batch that the generator learns from; 1: all
   double top_k_gamma = 0.99;  ///< by what the part shrinks with each epoch
   double class_weight = 1;    ///< times the published weights of the class_losses() of the discriminator's head

@@ -11,7 +11,7 @@ namespace duel {
 struct TranslationGame::Round {
   Tensor input, target;  // [N, C, H, W]
   Variable fake;         // what the generator has made of the input
-  Rng draws;             // for the discriminator's dropout
+  Rng draws;             // for the discriminator's dropout, and its labels
 };
 
 TranslationGame::TranslationGame(const Options& o)
@@ -21,9 +21,10 @@ TranslationGame::TranslationGame(const Options& o)
       discriminator_(make_discriminator(rng_, o.discriminator, o.loss)),
       generator_player_("generator", generator_, o.generator_optimizer, o.learning),
       discriminator_player_("discriminator", discriminator_, o.discriminator_optimizer, o.learning) {
-  const AdversarialLoss& loss = adversarial_loss(o.loss);
-  check(loss.generator_scores == GeneratorScores::fake, "TranslationGame", "the loss '", o.loss,
+  const AdversarialLoss& loss = o.loss;
+  check(loss.generator_scores == GeneratorScores::fake, "TranslationGame", "the loss '", o.loss.name,
         "' compares generated with real pictures, which this game does not; take another one");
+  check_targets("TranslationGame", loss, o.targets);
   check(o.pixel_weight >= 0, "TranslationGame", "pixel_weight must not be negative, got ", o.pixel_weight);
   check(o.pretrain_generator >= 0 && o.pretrain_discriminator >= 0, "TranslationGame",
         "the steps of pretraining must not be negative, got ", o.pretrain_generator, " and ", o.pretrain_discriminator);
@@ -31,6 +32,7 @@ TranslationGame::TranslationGame(const Options& o)
         "both updates look at the same pictures: the order is shared or generator_first");
   check(generator_.input().shape.dim() == 3, "TranslationGame",
         "this generator makes pictures of noise, not of pictures");
+  if (o.adaptive.discriminator || o.adaptive.generator) switcher_.emplace(o.adaptive);
 }
 
 void TranslationGame::check_fits(const BatchShape& data) const {
@@ -67,10 +69,14 @@ TranslationGame::Round TranslationGame::next_round(DataLoader& data) {
 
 Numbers TranslationGame::play(DataLoader& data) {
   Numbers numbers;
-  for (const char* name : {"d_loss", "g_loss", "g_gan", "g_pixel", "d_real", "d_fake"}) numbers[name] = 0;
   std::vector<Round> rounds;
   for (std::int64_t i = 0; i < options_.learning.accumulations; ++i) rounds.push_back(next_round(data));
   const std::int64_t both_from = options_.pretrain_generator + options_.pretrain_discriminator;
+  if (switcher_ && steps() >= both_from) {
+    take_turn(rounds, numbers);
+    return numbers;
+  }
+  for (const char* name : {"d_loss", "g_loss", "g_gan", "g_pixel", "d_real", "d_fake"}) numbers[name] = 0;
   const bool generator_learns = steps() < options_.pretrain_generator || steps() >= both_from,
              discriminator_learns = steps() >= options_.pretrain_generator;
   if (generator_learns && options_.order == UpdateOrder::generator_first) update_generator(rounds, numbers);
@@ -79,8 +85,19 @@ Numbers TranslationGame::play(DataLoader& data) {
   return numbers;
 }
 
+// One update, of one side.
+void TranslationGame::take_turn(const std::vector<Round>& rounds, Numbers& numbers) {
+  if (switcher_->turn() == Turn::discriminator) {
+    update_discriminator(rounds, numbers);
+    switcher_->observe(numbers["d_loss"]);
+  } else {
+    update_generator(rounds, numbers);
+    switcher_->observe(numbers["g_loss"]);
+  }
+}
+
 void TranslationGame::update_generator(const std::vector<Round>& rounds, Numbers& numbers) {
-  const AdversarialLoss& loss = adversarial_loss(options_.loss);
+  const AdversarialLoss& loss = options_.loss;
   std::size_t at = 0;
   numbers["g_loss"] = generator_player_.minimize([&] {
     const Round& round = rounds[at++];
@@ -95,7 +112,7 @@ void TranslationGame::update_generator(const std::vector<Round>& rounds, Numbers
 }
 
 void TranslationGame::update_discriminator(const std::vector<Round>& rounds, Numbers& numbers) {
-  const AdversarialLoss& loss = adversarial_loss(options_.loss);
+  const AdversarialLoss& loss = options_.loss;
   std::size_t at = 0;
   numbers["d_loss"] = discriminator_player_.minimize([&] {
     const Round& round = rounds[at++];
@@ -106,7 +123,9 @@ void TranslationGame::update_discriminator(const std::vector<Round>& rounds, Num
     last_fake_ = fake.value();
     numbers["d_real"] = mean(real.detach()).item();
     numbers["d_fake"] = mean(fake.detach()).item();
-    return translation_discriminator_loss(loss, real, fake);
+    std::optional<Targets> targets;
+    if (options_.targets != TargetOptions{}) targets = draw_targets(draws, real, fake, options_.targets);
+    return translation_discriminator_loss(loss, real, fake, targets);
   });
 }
 
@@ -135,6 +154,7 @@ void TranslationGame::visit(Visitor& v) {
   v.child("discriminator", discriminator_);
   v.child("generator_optimizer", generator_player_);
   v.child("discriminator_optimizer", discriminator_player_);
+  if (switcher_) v.child("switcher", *switcher_);
 }
 
 }  // namespace duel

@@ -22,14 +22,17 @@ enum class PixelLoss : std::uint8_t { l1, mse };
 
 struct TranslationGameOptions {
   Blueprint generator, discriminator;  ///< the discriminator's in_channels are both pictures' for Judged::pair
-  std::string loss = "vanilla";        ///< see adversarial_losses()
-  double pixel_weight = 100;           ///< of the comparison beside the adversarial loss
+  AdversarialLoss loss = kVanillaLoss;
+  double pixel_weight = 100;  ///< of the comparison beside the adversarial loss
   PixelLoss pixel_loss = PixelLoss::l1;
   Judged judged = Judged::pair;
   OptimizerOptions generator_optimizer{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
   OptimizerOptions discriminator_optimizer{.lr = 2e-4, .beta1 = 0.5, .beta2 = 0.999};
   LearningOptions learning{};
+  TargetOptions targets{};                  ///< of the discriminator's updates
   UpdateOrder order = UpdateOrder::shared;  ///< or generator_first (Ganzo)
+  /// If one is given, a step is one update, of the side whose turn it is (see AdaptiveSwitcher), from where both play.
+  AdaptiveSwitcherOptions adaptive{};
   /// fastai's `from_learners` in one run: the first steps train the generator by the comparison alone, the next ones
   /// the discriminator alone, then both play.
   std::int64_t pretrain_generator = 0, pretrain_discriminator = 0;
@@ -60,19 +63,22 @@ class TranslationGame final : public Game {
   const Options& options() const { return options_; }
 
  private:
-  /// d_loss, g_loss, g_gan and g_pixel (weighted), d_real, d_fake (mean scores); 0 for who has not learned.
+  /// d_loss, g_loss, g_gan and g_pixel (weighted), d_real, d_fake (mean scores); 0 for who has not learned, left out
+  /// for those whose turn it is not.
   Numbers play(DataLoader& data) override;
   void visit(Visitor& v) override;
   struct Round;
   Round next_round(DataLoader& data);
   Variable scores(const Variable& inputs, const Variable& pictures, Rng& draws);
   Variable pixel_loss(const Variable& fake, const Variable& target) const;
+  void take_turn(const std::vector<Round>& rounds, Numbers& numbers);
   void update_generator(const std::vector<Round>& rounds, Numbers& numbers);
   void update_discriminator(const std::vector<Round>& rounds, Numbers& numbers);
 
   Options options_;
   Network generator_, discriminator_;
   Player generator_player_, discriminator_player_;
+  std::optional<AdaptiveSwitcher> switcher_;
   Tensor last_real_, last_fake_;  // scores
   Batch shown_;
 };

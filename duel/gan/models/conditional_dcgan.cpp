@@ -12,7 +12,8 @@ const ConditionalDcganOptions& checked(const ConditionalDcganOptions& o) {
         "ConditionalDcgan", "stages (1 to 10), width, latent, channels and classes must be positive");
   const std::int64_t step = std::int64_t{1} << o.stages;
   check(o.size.h >= step && o.size.w >= step && o.size.h % step == 0 && o.size.w % step == 0, "ConditionalDcgan",
-        "pictures of ", o.size.h, " x ", o.size.w, " do not halve evenly ", o.stages, " times");
+        "pictures of ", o.size.h, " x ", o.size.w, " do not halve evenly ", o.stages,
+        " times: resize them to multiples of ", step, ", or take fewer stages");
   return o;
 }
 

@@ -23,7 +23,8 @@ inline void check_pictures(const char* network, const Variable& x, std::int64_t 
 inline void check_halves(const char* network, const Variable& x, std::int64_t halvings) {
   const std::int64_t step = std::int64_t{1} << halvings, h = x.size(2), w = x.size(3);
   check(h >= step && w >= step && h % step == 0 && w % step == 0, network, "halves pictures ", halvings,
-        " times, so their sides must be multiples of ", step, ", got ", h, " x ", w);
+        " times, so their sides must be multiples of ", step, ", got ", h, " x ", w,
+        "; resize them to such sizes, or let the network halve them less often");
 }
 
 /// Throws unless z is [N, latent].
