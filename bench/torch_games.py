@@ -70,6 +70,10 @@ class Separate:
         return self.d(real, *y), self.d(fake, *y)
 
 
+class SeparateGame(Separate, Game):
+    pass
+
+
 class SeparateVanillaGame(Separate, VanillaGame):
     pass
 
@@ -88,15 +92,30 @@ class ClippedWganGame(Separate, WganGame):
         return value
 
 
-class ReacganGame(Game):
+class HeadedGame(Game):
+    """With a loss of classes: `on_both` and `on_fakes` take what the discriminator's heads say besides its logits, of
+    real and of generated pictures or of the latter alone, and the labels."""
+
+    def __init__(self, discriminator, on_both, on_fakes, **rate):
+        super().__init__(studiogan_generator(), discriminator, **rate)
+        self.on_both, self.on_fakes = on_both, on_fakes
+
     def discriminator_loss(self, real, fake, y, shares):
-        on_real, embedding, proxy = self.d(real, *y)
-        of_classes = heads.data_to_data(embedding, proxy, *y, temperature=0.5, margin=0.98)
-        return hinge_d(on_real, self.d(fake, *y)[0]) + 0.5 * of_classes
+        (on_real, *of_real), (on_fake, *of_fake) = self.d(real, *y), self.d(fake, *y)
+        return hinge_d(on_real, on_fake) + self.on_both(of_real, of_fake, *y)
 
     def generator_loss(self, fake, y):
-        on_fake, embedding, proxy = self.d(fake, *y)
-        return -on_fake.mean() + 0.5 * heads.data_to_data(embedding, proxy, *y, temperature=0.5, margin=0.98)
+        on_fake, *of_fake = self.d(fake, *y)
+        return -on_fake.mean() + self.on_fakes(of_fake, *y)
+
+
+class MultiHingeGame(Game):
+    def discriminator_loss(self, real, fake, y, shares):
+        (on_real,), (on_fake,) = self.d(real, *y), self.d(fake, *y)
+        return heads.multi_hinge(on_real, *y) + heads.multi_hinge(on_fake, torch.full_like(*y, 10))
+
+    def generator_loss(self, fake, y):
+        return 0.05 * heads.multi_hinge(*self.d(fake, *y), *y)
 
 
 class SsganGame(Game):
@@ -243,9 +262,9 @@ def studiogan_dcgan_generator():
     return generator
 
 
-def studiogan_resnet_generator(classes=0):
-    generator = studiogan.Generator([256] * 4, classes)
-    generator.linear0 = nn.Linear(128, 256 * 16)
+def studiogan_resnet_generator(classes=0, wrap=studiogan.plain, attended=0):
+    generator = studiogan.Generator([256] * 4, classes, wrap, attended)
+    generator.linear0 = wrap(nn.Linear(128, 256 * 16))
     return generator
 
 
@@ -265,18 +284,82 @@ def studiogan_discriminator():
     return discriminator
 
 
-class ReacganDiscriminator(nn.Module):
-    def __init__(self):
+class HeadedDiscriminator(nn.Module):
+    """With other heads than a projection: returns logits, or scores of classes, and what further heads say."""
+
+    def __init__(self, scores=1, **heads):
         super().__init__()
-        plain = studiogan_discriminator()
-        self.blocks, self.linear1 = plain.blocks, plain.linear1
-        self.linear2, self.embedding = deep.sn(nn.Linear(192, 512)), deep.sn(nn.Embedding(10, 512))
+        self.blocks, self.linear1 = studiogan_discriminator().blocks, deep.sn(nn.Linear(192, scores))
+        self.heads = list(heads)
+        for name, head in heads.items():
+            self.add_module(name, deep.sn(head))
 
     def forward(self, x, y):
         for layer in (layer for inner in self.blocks for layer in inner):
             x = layer(x)
         h = F.relu(x).sum([2, 3])
-        return self.linear1(h).flatten(), F.normalize(self.linear2(h)), F.normalize(self.embedding(y))
+        return self.linear1(h).squeeze(1), *(getattr(self, name)(h) for name in self.heads)
+
+
+class MultiDiscriminator(HeadedDiscriminator):
+    def __init__(self):
+        super().__init__(scores=10)
+
+    def forward(self, x, y):
+        (scores,) = super().forward(x, y)
+        return scores.gather(1, y[:, None]).flatten()
+
+
+class EmbeddingDiscriminator(HeadedDiscriminator):
+    def __init__(self):
+        super().__init__(linear2=nn.Linear(192, 512))
+        self.embedding = deep.sn(nn.Embedding(10, 512))
+
+    def forward(self, x, y):
+        logits, embedding = super().forward(x, y)
+        return logits, F.normalize(embedding), F.normalize(self.embedding(y))
+
+
+def classifier(classes=10):
+    return nn.Linear(192, classes, bias=False)
+
+
+def acgan():
+    loss = lambda of_classes, y: F.cross_entropy(of_classes[0], y)
+    return HeadedGame(HeadedDiscriminator(linear2=classifier()), lambda real, _, y: loss(real, y), loss)
+
+
+def tacgan():
+    ce = F.cross_entropy
+    return HeadedGame(HeadedDiscriminator(linear2=classifier(), linear_mi=classifier()),
+                      lambda real, fake, y: ce(real[0], y) + ce(fake[1], y),
+                      lambda fake, y: ce(fake[0], y) - ce(fake[1], y))
+
+
+def adcgan():
+    ce = F.cross_entropy
+    return HeadedGame(HeadedDiscriminator(linear2=classifier(20)),
+                      lambda real, fake, y: ce(real[0], 2 * y) + ce(fake[0], 2 * y + 1),
+                      lambda fake, y: ce(fake[0], 2 * y) - ce(fake[0], 2 * y + 1))
+
+
+def contragan():
+    loss = lambda pair, y: heads.contrastive(*pair, y, temperature=1)
+    return HeadedGame(EmbeddingDiscriminator(), lambda real, _, y: loss(real, y), loss)
+
+
+def reacgan():
+    loss = lambda pair, y: 0.5 * heads.data_to_data(*pair, y, temperature=0.5, margin=0.98)
+    return HeadedGame(EmbeddingDiscriminator(), lambda real, _, y: loss(real, y), loss, lr=2.8284271e-4)
+
+
+def studiogan_biggan_128():
+    c = 48
+    generator = deep.studio_generator([16 * c, 16 * c, 8 * c, 4 * c, 2 * c, c], 3, part=20, shared=128)
+    generator.shared = nn.Embedding(1000, 128)
+    discriminator = deep.studio_discriminator([3, c, 2 * c, 4 * c, 8 * c, 16 * c, 16 * c], 5, 0)
+    discriminator.embedding = deep.sn(nn.Embedding(1000, 16 * c))
+    return generator, discriminator
 
 
 def deep_generator():

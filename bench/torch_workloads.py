@@ -314,6 +314,11 @@ def studiogan_sngan():
     return games.studiogan_resnet_generator(10), games.studiogan_resnet_discriminator(classes=10, wrap=games.deep.sn)
 
 
+def studiogan_sagan():
+    return (games.studiogan_resnet_generator(10, games.deep.sn, 2),
+            games.studiogan_resnet_discriminator(classes=10, wrap=games.deep.sn, attended=1))
+
+
 def both(make):
     return nn.ModuleDict({"a": make(), "b": make()})
 
@@ -359,6 +364,9 @@ WORKLOADS = {
     "ganzo-pix2pix": lambda: GanzoPix2pix(cyclegan.GanzoUGen(8, 4), cyclegan.GanzoPatch(4), lr=1e-4, betas=(0.0, 0.9)),
     "mimicry-sngan-64": lambda: games.Game(games.mimicry_generator([1024, 512, 256, 128, 64]),
                                            biggan.MimicryDiscriminator([3, 64, 128, 256, 512, 1024], 5), **ORIGINAL),
+    "mimicry-sngan-128": lambda: games.Game(games.mimicry_generator([1024, 1024, 512, 256, 128, 64]),
+                                            biggan.MimicryDiscriminator([3, 64, 128, 256, 512, 1024, 1024], 5),
+                                            **ORIGINAL),
     "mimicry-wgan-gp-32": lambda: games.WganGpGame(games.mimicry_generator([256] * 4),
                                                    games.mimicry_discriminator(sn=lambda m: m, mean=True), **ORIGINAL),
     "mimicry-ssgan-32": lambda: games.SsganGame(games.mimicry_generator([256] * 4), games.SsganDiscriminator(),
@@ -371,9 +379,18 @@ WORKLOADS = {
     "studiogan-wgan-gp-32": lambda: games.SeparateWganGpGame(games.studiogan_resnet_generator(),
                                                              games.studiogan_resnet_discriminator()),
     "studiogan-sngan-32": lambda: games.Game(*studiogan_sngan()),
+    "studiogan-pd-gan-32": lambda: games.SeparateGame(games.studiogan_resnet_generator(10),
+                                                      games.studiogan_resnet_discriminator(classes=10)),
+    "studiogan-sagan-32": lambda: games.Game(*studiogan_sagan()),
     "studiogan-biggan-32": lambda: games.Game(games.studiogan_generator(), games.studiogan_discriminator()),
-    "studiogan-reacgan-32": lambda: games.ReacganGame(games.studiogan_generator(), games.ReacganDiscriminator(),
-                                                      lr=2.8284271e-4),
+    "studiogan-acgan-32": games.acgan,
+    "studiogan-tacgan-32": games.tacgan,
+    "studiogan-adcgan-32": games.adcgan,
+    "studiogan-mhgan-32": lambda: games.MultiHingeGame(games.studiogan_generator(), games.HeadedDiscriminator(11)),
+    "studiogan-mdgan-32": lambda: games.Game(games.studiogan_generator(), games.MultiDiscriminator()),
+    "studiogan-contragan-32": games.contragan,
+    "studiogan-reacgan-32": games.reacgan,
+    "studiogan-biggan-128": lambda: games.Game(*games.studiogan_biggan_128()),
     "biggan-deep-32": lambda: games.Game(games.deep_generator(), games.deep_discriminator()),
     "fastai-basic-64": lambda: games.ClippedWganGame(games.basic_generator(), games.basic_critic(), lr=2e-4,
                                                      betas=(0.9, 0.99)),

@@ -2,9 +2,10 @@
 // Ganzo, mimicry, PyTorch-StudioGAN and fastai. Batches are smaller than the systems' 64 (128 for ReACGAN) where
 // PyTorch would need more than about 3 s for a step.
 //
-// mimicry and StudioGAN update the discriminator five times in a step. Where it is fewer times here, the losses after
-// five in single precision leave those in double precision too far to be compared: PyTorch's by 0.2 after four in
-// mimicry-sngan-64, duel's by 1e-6; both by 0.3 after five in studiogan-wgan-gp-32.
+// mimicry and StudioGAN update the discriminator five times in a step. At 128 pixels it is once here, for the time it
+// takes. Where else it is fewer times, the losses after five in single precision leave those in double precision too
+// far to be compared: PyTorch's by 0.2 after four in mimicry-sngan-64, duel's by 1e-6; both by 0.3 after five in
+// studiogan-wgan-gp-32.
 #include "bench/workload.h"
 
 namespace duel::bench {
@@ -18,7 +19,7 @@ AdversarialGameOptions game(const char* entry, const char* loss, const Optimizer
   const CatalogueEntry& model = catalogue_entry(entry);
   return {.generator = model.network("generator"),
           .discriminator = model.network("discriminator"),
-          .loss = loss,
+          .loss = adversarial_loss(loss),
           .generator_optimizer = adam,
           .discriminator_optimizer = adam,
           .d_steps = d_steps};
@@ -96,6 +97,10 @@ Step mimicry_sngan_64(Inputs& inputs, Extent e) {
   return step(inputs, e, game("mimicry-SNGAN-64", "hinge", kMimicryAdam, 2));
 }
 
+Step mimicry_sngan_128(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("mimicry-SNGAN-128", "hinge", kMimicryAdam, 1));
+}
+
 Step mimicry_wgan_gp_32(Inputs& inputs, Extent e) {
   return step(inputs, e, wgan_gp("mimicry-WGAN-GP-32", kMimicryAdam, 2));
 }
@@ -128,12 +133,52 @@ Step studiogan_sngan_32(Inputs& inputs, Extent e) {
   return step(inputs, e, game("StudioGAN-SNGAN-C10", "hinge", kDcganAdam, 5));
 }
 
+Step studiogan_pd_gan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-PD-GAN-C10", "hinge", kDcganAdam, 2));
+}
+
+Step studiogan_sagan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-SAGAN-C10", "hinge", kDcganAdam, 5));
+}
+
 Step studiogan_biggan_32(Inputs& inputs, Extent e) {
   return step(inputs, e, game("StudioGAN-BigGAN-C10", "hinge", kDcganAdam, 5));
 }
 
+// With another head than BigGAN's projection; the losses of classes follow from it.
+Step studiogan_acgan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-ACGAN-Big-C10", "hinge", kDcganAdam, 5));
+}
+
+Step studiogan_tacgan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-ACGAN-Big-TAC-C10", "hinge", kDcganAdam, 5));
+}
+
+Step studiogan_adcgan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-ACGAN-Big-ADC-C10", "hinge", kDcganAdam, 5));
+}
+
+Step studiogan_mhgan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-MHGAN-C10", "hinge", kDcganAdam, 5));
+}
+
+Step studiogan_mdgan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-MDGAN-C10", "hinge", kDcganAdam, 5));
+}
+
+Step studiogan_contragan_32(Inputs& inputs, Extent e) {
+  return step(inputs, e, game("StudioGAN-ContraGAN-C10", "hinge", kDcganAdam, 5));
+}
+
 Step studiogan_reacgan_32(Inputs& inputs, Extent e) {
   return step(inputs, e, game("StudioGAN-ReACGAN-C10", "hinge", {.lr = 2.8284271e-4, .beta1 = 0.5, .beta2 = 0.999}, 5));
+}
+
+// Half as wide as published, for the memory.
+Step studiogan_biggan_128(Inputs& inputs, Extent e) {
+  AdversarialGameOptions o = game("StudioGAN-BigGAN-I128", "hinge", kDcganAdam, 1);
+  for (Blueprint* network : {&o.generator, &o.discriminator}) network->set("width", "48");
+  return step(inputs, e, o);
 }
 
 Step biggan_deep_32(Inputs& inputs, Extent e) {
