@@ -1,4 +1,5 @@
-# `cmake --install`: find_package(duel) gives duel::duel; find_package(duel COMPONENTS media) also duel::media.
+# `cmake --install`: find_package(duel) gives duel::duel; find_package(duel COMPONENTS media) also duel::media;
+# both give duel_add_plugin.
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/duel)
@@ -14,4 +15,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/duelConfig.cmake.in ${
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/duelConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/duelConfig.cmake ${PROJECT_BINARY_DIR}/duelConfigVersion.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/duelPlugin.cmake
         DESTINATION ${package_dir})

@@ -58,6 +58,8 @@
 #include "duel/nn/schedules.h"
 #include "duel/nn/sequential.h"
 #include "duel/nn/weights.h"
+#include "duel/plugin/load_plugin.h"
+#include "duel/plugin/registry.h"
 #include "duel/tensor/allocator.h"
 #include "duel/tensor/linalg.h"
 #include "duel/tensor/rng.h"
