@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace duel::app {
 namespace {
 
@@ -38,6 +40,17 @@ BatchShape read_shape_json(const Json& json) {
   return shape;
 }
 
+// What tells the data apart that the checkpoint was made with, `examples` of them; empty if nothing does.
+std::string difference_of_data(const Checkpoint& checkpoint, std::int64_t examples, const DataLoader& data) {
+  const std::int64_t size = data.dataset().size();
+  if (examples != size) return cat("made with ", examples, " examples, this data has ", size);
+  if (!checkpoint.data_fingerprint || *checkpoint.data_fingerprint == data.fingerprint()) return "";
+  return fmt::format(
+      "made with other data of the same number: their pictures or labels had the fingerprint {:016x}, "
+      "those of this data {:016x}",
+      *checkpoint.data_fingerprint, data.fingerprint());
+}
+
 }  // namespace
 
 Checkpoint read_checkpoint(const std::filesystem::path& file) {
@@ -57,7 +70,11 @@ Checkpoint read_checkpoint(const std::filesystem::path& file) {
     c.class_names = c.options.data.class_names;
     if (c.class_names.empty()) c.class_names = data.at("class_names").get<std::vector<std::string>>();
     const Tensor& step = c.content.tensors.at(kStep);
+    if (data.contains("fingerprint"))
+      c.data_fingerprint = std::stoull(data["fingerprint"].get<std::string>(), nullptr, 16);
     c.step = static_cast<std::int64_t>(step.item());
+  } catch (const UsageError& e) {
+    throw UsageError(cat(e.what(), kPluginHint));
   } catch (const std::exception& e) {
     fail("read checkpoint", file, ": its description is damaged: ", e.what());
   }
@@ -72,6 +89,7 @@ void write_checkpoint(const std::filesystem::path& file, const TrainOptions& opt
   content.tensors[kPosition] = Tensor::from({position.epoch, position.index, trained.data.dataset().size()}, {3});
   Json data = shape_json(options.data_shape);  // names of folders may be of any bytes
   data["class_names"] = trained.data.dataset().class_names();
+  data["fingerprint"] = fmt::format("{:016x}", trained.data.fingerprint());
   content.metadata = {{"format", kFormat},
                       {"config", to_json(options, Scope::numbers).dump()},
                       {"data", data.dump(-1, ' ', false, Json::error_handler_t::replace)}};
@@ -84,14 +102,15 @@ void restore_checkpoint(const Checkpoint& checkpoint, const Trained& trained) {
   check(!node.empty() && node.mapped().dtype() == DType::int64 && node.mapped().numel() == 3, "read checkpoint",
         checkpoint.file, " doesn't say where in the data it was");
   const std::vector<std::int64_t> position = node.mapped().to_vector<std::int64_t>();
-  const std::int64_t size = trained.data.dataset().size();
-  check(position[2] == size, "read checkpoint", checkpoint.file, " was made with ", position[2],
-        " examples, this data has ", size, "; give the same --data");
+  const std::string difference = difference_of_data(checkpoint, position[2], trained.data);
+  check(difference.empty() || checkpoint.other_data == OtherData::accept, "read checkpoint", checkpoint.file, " was ",
+        difference, "; give the --data that it was made with. To go on with these all the same: duel train --restore ",
+        "--other-data");
   const StateDict training = part(state, kTraining);
   std::erase_if(state, [](const auto& item) { return item.first.starts_with(std::string(kTraining) + "."); });
   check_state(trained.training, training, "the checkpoint's training state");
   const DataLoader::Position before = trained.data.position();
-  trained.data.restore({position[0], position[1]});
+  trained.data.restore({position[0], difference.empty() ? position[1] : 0});
   try {
     trained.game.load_state(state);
   } catch (...) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "apps/duel/options.h"
@@ -12,12 +13,19 @@
 
 namespace duel::app {
 
+/// Whether a run may go on with other data than those that its checkpoint was made with.
+enum class OtherData : std::uint8_t { refuse, accept };
+
 struct Checkpoint {
   std::filesystem::path file;
   Safetensors content;
-  TrainOptions options;  ///< those of Scope::numbers and the shape of the data; the rest are defaults
+  TrainOptions options;                    ///< those of Scope::numbers and the shape of the data; the rest are defaults
   std::vector<std::string> class_names{};  ///< those of the options, or else of the data; or none
   std::int64_t step = 0;
+  /// `DataLoader::fingerprint` of its data; none in files of earlier versions.
+  std::optional<std::uint64_t> data_fingerprint{};
+  OtherData other_data =
+      OtherData::refuse;  ///< what it is restored with; other data begin with the epoch's first batch
 };
 
 /// Throws `Error`, naming the file, if it can't be read or isn't a checkpoint.
@@ -34,7 +42,8 @@ struct Trained {
 /// Writes `file` as a whole or not at all. `options.data_shape` must be that of the data.
 void write_checkpoint(const std::filesystem::path& file, const TrainOptions& options, const Trained& trained);
 
-/// Puts all of it where it was. Throws, having changed nothing, if the checkpoint doesn't fit.
+/// Puts all of it where it was. Throws, having changed nothing, if the checkpoint doesn't fit: of the data, if their
+/// number or what DataLoader::fingerprint shows of them is another and `other_data` refuses that.
 void restore_checkpoint(const Checkpoint& checkpoint, const Trained& trained);
 
 /// The tensors named `prefix`.something, as something.

@@ -36,6 +36,7 @@ PictureFormat format_of_name(const fs::path& file) {
   if (extension == ".webp") return PictureFormat::webp;
   if (extension == ".tif" || extension == ".tiff") return PictureFormat::tiff;
   if (extension == ".bmp") return PictureFormat::bmp;
+  if (extension == ".gif") return PictureFormat::gif;
   return PictureFormat::pnm;
 }
 
@@ -103,6 +104,7 @@ class Reporter {
 
   DataReport finish() {
     add_odd_sizes();
+    add_odd_channels();
     std::stable_sort(report_.findings.begin(), report_.findings.end(),
                      [](const Finding& a, const Finding& b) { return a.kind < b.kind; });
     return std::move(report_);
@@ -140,6 +142,18 @@ class Reporter {
               fmt::format("is {} x {}; most are {} x {}", kind->width, kind->height, usual->first.first,
                           usual->first.second));
     }
+  }
+
+  void add_odd_channels() {
+    std::map<std::int64_t, std::int64_t> channels;
+    for (const auto& [kind, count] : report_.kinds) channels[kind.channels] += count;
+    const auto usual = std::max_element(channels.begin(), channels.end(),
+                                        [](const auto& a, const auto& b) { return a.second < b.second; });
+    for (std::size_t i = 0; i < kind_of_.size(); ++i)
+      if (const PictureKind* kind = kind_of_[i]; kind != nullptr && kind->channels != usual->first)
+        found(FindingKind::odd_channels, static_cast<std::int64_t>(i),
+              fmt::format("has {} channel{}; most have {}: train with --channels 3, or 1 for grey", kind->channels,
+                          kind->channels == 1 ? "" : "s", usual->first));
   }
 
   const Dataset& dataset_;

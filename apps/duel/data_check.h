@@ -14,18 +14,20 @@ namespace duel::app {
 
 enum class FindingKind : std::uint8_t {
   unreadable,
-  unmatched,    ///< a file without its partner
-  duplicate,    ///< the same pixels as an earlier example
-  mislabelled,  ///< the same, but of another class: one of the two is wrong
-  odd_size,     ///< another size than most have
-  small,        ///< smaller than was asked for
-  extension,    ///< another format than the name says
+  unmatched,     ///< a file without its partner
+  duplicate,     ///< the same pixels as an earlier example
+  mislabelled,   ///< the same, but of another class: one of the two is wrong
+  odd_size,      ///< another size than most have
+  odd_channels,  ///< grey where most are colours, or colours where most are grey
+  small,         ///< smaller than was asked for
+  extension,     ///< another format than the name says
 };
 constexpr auto names_of(FindingKind) {
   using enum FindingKind;
-  return std::array{Named{unreadable, "unreadable"},   Named{unmatched, "unmatched"}, Named{duplicate, "duplicate"},
-                    Named{mislabelled, "mislabelled"}, Named{odd_size, "odd_size"},   Named{small, "small"},
-                    Named{extension, "extension"}};
+  return std::array{Named{unreadable, "unreadable"}, Named{unmatched, "unmatched"},
+                    Named{duplicate, "duplicate"},   Named{mislabelled, "mislabelled"},
+                    Named{odd_size, "odd_size"},     Named{odd_channels, "odd_channels"},
+                    Named{small, "small"},           Named{extension, "extension"}};
 }
 
 struct Finding {
@@ -53,7 +55,8 @@ struct DataCheckOptions {
 };
 
 /// Reads all of `dataset`, on all threads, and keeps no picture. Pixels are compared by hashes of 64 bits, pairs by
-/// those of both pictures. A size is odd where more than half of the pictures have one and this is another.
+/// those of both pictures. A size is odd where more than half of the pictures have one and this is another. Of numbers
+/// of channels all but the most frequent are odd.
 DataReport check_data(const Dataset& dataset, const DataCheckOptions& options);
 
 }  // namespace duel::app

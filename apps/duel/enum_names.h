@@ -15,9 +15,14 @@ constexpr auto names_of(OptimizerKind) {
 }
 constexpr auto names_of(ScheduleKind) {
   using enum ScheduleKind;
-  return std::array{Named{constant, "constant"},     Named{linear, "linear"},           Named{step, "step"},
-                    Named{multi_step, "multi_step"}, Named{exponential, "exponential"}, Named{cosine, "cosine"},
-                    Named{one_cycle, "one_cycle"}};
+  return std::array{Named{constant, "constant"},
+                    Named{linear, "linear"},
+                    Named{step, "step"},
+                    Named{multi_step, "multi_step"},
+                    Named{exponential, "exponential"},
+                    Named{cosine, "cosine"},
+                    Named{one_cycle, "one_cycle"},
+                    Named{ramp, "ramp"}};
 }
 constexpr auto names_of(UpdateOrder) {
   using enum UpdateOrder;
@@ -32,6 +37,9 @@ constexpr auto names_of(PenaltyAt) {
 }
 constexpr auto names_of(NormOver) {
   return std::array{Named{NormOver::sample, "sample"}, Named{NormOver::pixel, "pixel"}};
+}
+constexpr auto names_of(FeatureDistance) {
+  return std::array{Named{FeatureDistance::squares, "squares"}, Named{FeatureDistance::mean_absolute, "mean_absolute"}};
 }
 constexpr auto names_of(PixelLoss) { return std::array{Named{PixelLoss::l1, "l1"}, Named{PixelLoss::mse, "mse"}}; }
 constexpr auto names_of(Judged) { return std::array{Named{Judged::pair, "pair"}, Named{Judged::picture, "picture"}}; }

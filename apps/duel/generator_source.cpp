@@ -104,16 +104,20 @@ Generator::Loaded Generator::from_checkpoint(const GeneratorLine& line) {
   const bool autoencoder = game == GameKind::autoencode;
   if (autoencoder && !line.network.empty())
     throw UsageError("--network: an auto-encoder's run has one network only, without an average");
-  const Blueprint blueprint = game_networks(c.options)[0].second;
+  const auto [name, blueprint] = game_networks(c.options)[0];
   Rng rng(0);
   Network network = blueprint.make(rng);
-  load_state_dict(network, part(c.content.tensors, autoencoder ? "autoencoder" : wanted), c.file.c_str());
+  if (game == GameKind::plugin && network.input().shape.dim() != 1)
+    throw UsageError(fmt::format("the run's game {} has no network that makes pictures of noise", c.options.game_kind.name()));
+  StateDict state = part(c.content.tensors, game == GameKind::adversarial || !line.network.empty() ? wanted : name);
+  load_state_dict(network, state, c.file.c_str());
   return {std::move(network),
           std::max<std::int64_t>(1, c.options.data_shape.classes),
           c.class_names,
           fmt::format("step {}", c.step),
           autoencoder ? decoder_of(blueprint) : Decoder::none,
-          c.options.exact_conv};
+          c.options.exact_conv,
+          c.options.latent_distribution == "normal" ? nullptr : chosen_noise(c.options)};
 }
 
 Generator::Loaded Generator::from_weights(const GeneratorLine& line) {
@@ -148,6 +152,14 @@ Generator::Generator(Loaded loaded)
                                                : code_length(loaded_.network, loaded_.name)) {
   if (loaded_.decoder != Decoder::none) loaded_.classes = 1;
   if (loaded_.exact_conv) exact_.emplace();
+}
+
+Tensor Generator::draw_latents(Rng& rng, std::int64_t count, const LatentOptions& options) const {
+  const Shape shape{count, latent_};
+  if (!loaded_.noise) return duel::draw_latents(rng, shape, options);
+  if (options.truncation > 0 || options.scale != 1)
+    throw UsageError("--truncation and --noise-scale are for noise from N(0, 1); this run's is of another kind");
+  return loaded_.noise(rng, shape);
 }
 
 Variable Generator::operator()(const Variable& z, const Tensor& labels, const Pass& pass) {

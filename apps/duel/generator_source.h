@@ -55,6 +55,10 @@ class Generator {
   /// The class of that number or name; throws UsageError, beginning with `option`, if there is none.
   std::int64_t find_class(const std::string& text, const char* option) const;
 
+  /// float32 [count, latent], of the distribution that it was trained with. Throws UsageError for truncation of other
+  /// ones than N(0, 1).
+  Tensor draw_latents(Rng& rng, std::int64_t count, const LatentOptions& options = {}) const;
+
   /// z [N, latent], labels int64 [N], which a network without classes is spared -> pictures [N, C, H, W] in [-1, 1].
   Variable operator()(const Variable& z, const Tensor& labels, const Pass& pass = {.mode = Mode::eval});
   /// The same without gradients, `batch_size` at once, as bytes: uint8 [N, C, H, W].
@@ -73,6 +77,7 @@ class Generator {
     std::string name;
     Decoder decoder = Decoder::none;
     bool exact_conv = false;
+    DrawNoise noise = nullptr;  // unless it is N(0, 1)
   };
   explicit Generator(Loaded loaded);
   static Loaded load(const GeneratorLine& line);

@@ -40,7 +40,10 @@ LearningRates::Scale LearningRates::parse(const std::string& text, const std::ve
 }
 
 LearningRates::LearningRates(const TrainOptions& o, Game& game)
-    : options_(o.schedule), players_(game.players()), plateau_(o.schedule.plateau_options) {
+    : options_(o.schedule),
+      images_per_step_(o.data.batch_size * o.game.learning.accumulations),
+      players_(game.players()),
+      plateau_(o.schedule.plateau_options) {
   validate(options_.schedule);
   for (Player* player : players_) base_.push_back(player->optimizer().lr());
   for (const std::string& text : o.schedule.scales) scales_.push_back(parse(text, players_));
@@ -48,7 +51,9 @@ LearningRates::LearningRates(const TrainOptions& o, Game& game)
 }
 
 void LearningRates::set(std::int64_t step, std::int64_t epoch) {
-  const std::int64_t time = options_.unit == ScheduleUnit::steps ? step : epoch;
+  const std::int64_t time = options_.unit == ScheduleUnit::steps    ? step
+                            : options_.unit == ScheduleUnit::images ? step * images_per_step_
+                                                                    : epoch;
   const double factor = options_.schedule.factor(time) * plateau_.factor() * lowered_.item();
   for (std::size_t i = 0; i < players_.size(); ++i) {
     players_[i]->optimizer().set_lr(base_[i] * factor);
@@ -70,10 +75,12 @@ void LearningRates::observe(const Numbers& numbers, std::int64_t epoch) {
   std::int64_t& current = *epoch_.mutable_data<std::int64_t>();
   const double* loss = numbers.find("g_loss");
   if (!loss) loss = numbers.find("loss");
-  sum[0] += *loss;
-  sum[1] += 1;
+  if (loss) {  // none in a turn of the discriminator
+    sum[0] += *loss;
+    sum[1] += 1;
+  }
   if (epoch == current) return;
-  plateau_.observe(sum[0] / sum[1]);
+  if (sum[1] > 0) plateau_.observe(sum[0] / sum[1]);
   sum[0] = sum[1] = 0;
   current = epoch;
 }

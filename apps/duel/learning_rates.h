@@ -34,6 +34,7 @@ class LearningRates {
   static Scale parse(const std::string& text, const std::vector<Player*>& players);
 
   ScheduleOptions options_;
+  std::int64_t images_per_step_;  // as the burn-in counts them
   std::vector<Player*> players_;
   std::vector<double> base_;  // of the players
   std::vector<Scale> scales_;

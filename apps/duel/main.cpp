@@ -7,14 +7,18 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <new>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/options.h"
+#include "apps/duel/parts.h"
 #include "duel/gan/models/option_text.h"
 #include "duel/tensor/nearest.h"
 
@@ -42,7 +46,37 @@ void refuse_leftovers(const CLI::App& line, const std::string& command) {
   }
 }
 
+// Those of DUEL_PLUGINS, colons between them, then those of --plugin.
+std::vector<std::filesystem::path> plugins(int argc, char** argv) {
+  std::vector<std::filesystem::path> files;
+  const char* from_environment = std::getenv("DUEL_PLUGINS");
+  std::istringstream list(from_environment ? from_environment : "");
+  for (std::string file; std::getline(list, file, ':');)
+    if (!file.empty()) files.emplace_back(file);
+  constexpr std::string_view kFlag = "--plugin";
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == kFlag && i + 1 < argc)
+      files.emplace_back(argv[++i]);
+    else if (word.starts_with(kFlag) && word.size() > kFlag.size() && word[kFlag.size()] == '=')
+      files.emplace_back(word.substr(kFlag.size() + 1));
+  }
+  return files;
+}
+
+// Every command takes plug-ins. They are loaded already: what there is to choose depends on them.
+void add_plugin_option(CLI::App& command) {
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--plugin", [](const std::vector<std::string>&) {},
+          "load this shared library of networks, losses, games ... first; may be repeated. DUEL_PLUGINS=FILE:FILE does "
+          "the same")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+}
+
 int run(int argc, char** argv) {
+  load_parts(plugins(argc, argv));
   CLI::App program("duel trains generative adversarial networks and draws with them.");
   program.set_version_flag("--version", "duel " DUEL_VERSION);
   program.allow_extras();
@@ -50,6 +84,8 @@ int run(int argc, char** argv) {
       train_command(program),   sample_command(program),    interpolate_command(program), neighbours_command(program),
       project_command(program), translate_command(program), info_command(program),        convert_command(program),
       config_command(program),  inspect_command(program),   report_command(program),      data_command(program)};
+  add_plugin_option(program);
+  for (const Command& command : commands) add_plugin_option(*command.line);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version

@@ -31,10 +31,10 @@ void fit(Blueprint& network, const Use& use) {
 }
 
 CatalogueEntry chosen_model(const TrainOptions& o) {
-  CatalogueEntry entry = catalogue_entry(o.model);
+  CatalogueEntry entry = find_model(o.model);
   if (o.discriminator.empty()) return entry;
   std::erase_if(entry.networks, [](const auto& part) { return part.first == "discriminator"; });
-  entry.networks.emplace_back("discriminator", catalogue_entry(o.discriminator).network("discriminator"));
+  entry.networks.emplace_back("discriminator", find_model(o.discriminator).network("discriminator"));
   return entry;
 }
 
@@ -63,21 +63,45 @@ template <class Options>
 void set_common(Options& game, const TrainOptions& o) {
   game.generator_optimizer = game.discriminator_optimizer = o.optimizer;
   game.generator_optimizer.lr = o.g_lr;
-  game.discriminator_optimizer.lr = o.d_lr;
+  OptimizerOptions& d = game.discriminator_optimizer;
+  d.lr = o.d_lr;
+  if (o.d_optimizer.kind != "same") d.kind = optimizer_kind(o.d_optimizer.kind);
+  d.beta1 = o.d_optimizer.beta1.value_or(d.beta1);
+  d.beta2 = o.d_optimizer.beta2.value_or(d.beta2);
+  d.eps = o.d_optimizer.eps.value_or(d.eps);
+  d.weight_decay = o.d_optimizer.weight_decay.value_or(d.weight_decay);
   game.learning = o.game.learning;
+}
+
+// What the discriminators' scores are compared with.
+TargetOptions chosen_targets(const TrainOptions& o) {
+  TargetOptions targets = o.soft_labels ? kSoftTargets : TargetOptions{};
+  targets.real_low -= o.label_smoothing;
+  targets.real_high -= o.label_smoothing;
+  targets.flip = o.noisy_labels;
+  return targets;
+}
+
+AdaptiveSwitcherOptions chosen_switcher(const TrainOptions& o) {
+  AdaptiveSwitcherOptions switcher;
+  if (o.switch_discriminator > 0) switcher.discriminator = o.switch_discriminator;
+  if (o.switch_generator > 0) switcher.generator = o.switch_generator;
+  return switcher;
 }
 
 TranslationGameOptions translation_options(const TrainOptions& o) {
   const auto networks = game_networks(o);
   TranslationGameOptions game{.generator = networks[0].second, .discriminator = networks[1].second};
   set_common(game, o);
-  game.loss = o.loss;
+  game.loss = chosen_loss(o);
   game.pixel_weight = o.pixel_weight;
   game.pixel_loss = o.pixel_loss;
   game.judged = o.judged;
   game.order = o.game.order;
   game.pretrain_generator = o.pretrain_generator;
   game.pretrain_discriminator = o.pretrain_discriminator;
+  game.targets = chosen_targets(o);
+  game.adaptive = chosen_switcher(o);
   if (o.data.mode == DataMode::colorization) game.colours = ColourSpace::lab;
   return game;
 }
@@ -89,8 +113,9 @@ CycleGameOptions cycle_options(const TrainOptions& o) {
                         .discriminator_a = networks[2].second,
                         .discriminator_b = networks[3].second};
   set_common(game, o);
-  game.loss = o.loss;
+  game.loss = chosen_loss(o);
   game.weights = o.cycle;
+  game.targets = chosen_targets(o);
   game.pool = o.pool;
   game.picture_a = o.data_shape.picture;
   game.picture_b = o.data_shape.target;
@@ -107,7 +132,35 @@ AutoencodingGameOptions autoencoding_options(const TrainOptions& o) {
   return game;
 }
 
+std::unique_ptr<Game> make_plugin_game(const TrainOptions& o, std::uint64_t seed) {
+  const GamePart& part = o.game_kind.part();
+  GameSetup setup{.data = o.data_shape,
+                  .seed = seed,
+                  .networks = game_networks(o),
+                  .loss = chosen_loss(o),
+                  .noise = chosen_noise(o),
+                  .parameters = with_settings(part.name, part.parameters, o.settings)};
+  set_common(setup, o);
+  std::unique_ptr<Game> game = part.make(setup);
+  check(game != nullptr, "train", "the plug-in's game '", part.name, "' made none");
+  return game;
+}
+
 }  // namespace
+
+AdversarialLoss chosen_loss(const TrainOptions& o) {
+  const auto* part = parts().losses.find(o.loss);
+  if (!part) return adversarial_loss(o.loss == "wgan-gp" ? "wgan" : o.loss);
+  AdversarialLoss loss = part->make(with_settings(part->name, part->parameters, o.settings));
+  loss.name = o.loss;
+  return loss;
+}
+
+DrawNoise chosen_noise(const TrainOptions& o) {
+  if (const auto* part = parts().noises.find(o.latent_distribution))
+    return part->make(with_settings(part->name, part->parameters, o.settings));
+  return o.latent_distribution == "uniform" ? uniform_noise : normal_noise;
+}
 
 AdversarialGameOptions TrainOptions::default_game() {
   const CatalogueEntry entry = conditional_dcgan();
@@ -136,6 +189,12 @@ std::vector<std::pair<std::string, Blueprint>> game_networks(const TrainOptions&
                 {"discriminator_a", part("discriminator", {b, b})},
                 {"discriminator_b", part("discriminator", {a, a})}};
       case GameKind::autoencode: return {{"autoencoder", part("autoencoder", {a, a})}};
+      case GameKind::plugin: {
+        std::vector<std::pair<std::string, Blueprint>> networks;
+        for (const NetworkRequest& r : o.game_kind.part().networks(data))
+          networks.emplace_back(r.name, part(r.part.c_str(), {r.in, r.out, r.classes}));
+        return networks;
+      }
     }
     fail("train", "there is no such game");
   } catch (const Error& e) {
@@ -150,18 +209,12 @@ AdversarialGameOptions adversarial_options(const TrainOptions& o) {
   game.discriminator = networks[1].second;
   set_common(game, o);
   RegulariserOptions& r = game.regularisers;
-  game.loss = o.loss;
-  if (o.loss == "wgan-gp") {
-    game.loss = "wgan";
-    if (r.gradient_penalty == 0) r.gradient_penalty = 10;
-  }
-  if (o.switch_discriminator > 0) game.adaptive.discriminator = o.switch_discriminator;
-  if (o.switch_generator > 0) game.adaptive.generator = o.switch_generator;
+  game.loss = chosen_loss(o);
+  game.noise = chosen_noise(o);
+  if (o.loss == "wgan-gp" && r.gradient_penalty == 0) r.gradient_penalty = 10;
+  game.adaptive = chosen_switcher(o);
   if (o.ada_target > 0) game.ada = {.target = o.ada_target, .images = o.ada_images};
-  if (o.soft_labels) r.targets = kSoftTargets;
-  r.targets.real_low -= o.label_smoothing;
-  r.targets.real_high -= o.label_smoothing;
-  r.targets.flip = o.noisy_labels;
+  r.targets = chosen_targets(o);
   return game;
 }
 
@@ -175,6 +228,7 @@ std::unique_ptr<Game> make_game(const TrainOptions& o, std::uint64_t seed) {
     case GameKind::translate: return make.operator()<TranslationGame>(translation_options(o));
     case GameKind::cycle: return make.operator()<CycleGame>(cycle_options(o));
     case GameKind::autoencode: return make.operator()<AutoencodingGame>(autoencoding_options(o));
+    case GameKind::plugin: return make_plugin_game(o, seed);
   }
   fail("train", "there is no such game");
 }

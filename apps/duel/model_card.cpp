@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "apps/duel/parts.h"
 #include "duel/autograd/multiply_adds.h"
 #include "duel/autograd/ops.h"
 #include "duel/tensor/allocator.h"
@@ -106,11 +107,13 @@ void print_card(const std::string& part, const Blueprint& blueprint) {
 }  // namespace
 
 void print_catalogue() {
-  for (const CatalogueEntry& entry : catalogue()) {
-    std::string parts;
-    for (const auto& [part, blueprint] : entry.networks) parts += (parts.empty() ? "" : ", ") + part;
-    fmt::print("{:<36} {:<25} {}\n", entry.name, parts, entry.source);
-  }
+  const auto print = [](const CatalogueEntry& entry) {
+    std::string networks;
+    for (const auto& [part, blueprint] : entry.networks) networks += (networks.empty() ? "" : ", ") + part;
+    fmt::print("{:<36} {:<25} {}\n", entry.name, networks, entry.source);
+  };
+  for (const CatalogueEntry& entry : catalogue()) print(entry);
+  for (const CatalogueEntry& entry : parts().models.all()) print(entry);
 }
 
 void print_cards(const CatalogueEntry& entry) {

@@ -10,17 +10,23 @@ namespace duel::app {
 namespace {
 
 using Warn = std::function<void(const std::string&)>;
+using Settings = std::vector<PartSetting>;
 
-OpenOptions open_options(const DataOptions& d, const Warn& warn) {
-  return {.format = d.format,
-          .split = d.split,
-          .classes = d.classes,
-          .max_size = d.max_size,
-          .halves = d.halves,
-          .direction = d.direction,
-          .pairing = d.pairing,
-          .cache = d.cache,
-          .warn = warn};
+OpenOptions open_options(const DataOptions& d, const Warn& warn, const Settings& settings) {
+  OpenOptions o{.format = d.format,
+                .split = d.split,
+                .classes = d.classes,
+                .max_size = d.max_size,
+                .halves = d.halves,
+                .direction = d.direction,
+                .pairing = d.pairing,
+                .cache = d.cache,
+                .warn = warn};
+  if (const auto* part = parts().datasets.find(d.format))
+    o.open = [part, values = with_settings(part->name, part->parameters, settings)](const auto& path, Split split) {
+      return part->make(path, split, values);
+    };
+  return o;
 }
 
 std::unique_ptr<Dataset> open_matched(const DataOptions& d, const Warn& warn) {
@@ -32,9 +38,9 @@ std::unique_ptr<Dataset> open_matched(const DataOptions& d, const Warn& warn) {
   return cached(*matched, d.cache, {.progress = {}, .warn = warn});
 }
 
-std::unique_ptr<Dataset> open_unaligned(const DataOptions& d, const Warn& warn) {
+std::unique_ptr<Dataset> open_unaligned(const DataOptions& d, const Warn& warn, const Settings& settings) {
   const auto open_side = [&](const std::string& path, const char* side) {
-    OpenOptions o = open_options(d, warn);
+    OpenOptions o = open_options(d, warn, settings);
     if (!d.cache.empty()) o.cache += side;
     return open_dataset(path, o);
   };
@@ -45,8 +51,8 @@ std::unique_ptr<Dataset> open_unaligned(const DataOptions& d, const Warn& warn) 
 
 }  // namespace
 
-std::unique_ptr<Dataset> open_data(const DataOptions& d, const Warn& warn) {
-  OpenOptions o = open_options(d, warn);
+std::unique_ptr<Dataset> open_data(const DataOptions& d, const Warn& warn, const Settings& settings) {
+  OpenOptions o = open_options(d, warn, settings);
   const bool tells_itself = o.format == "auto" && std::filesystem::is_regular_file(d.path);  // packed pairs
   switch (d.mode) {
     case DataMode::aligned:
@@ -54,7 +60,7 @@ std::unique_ptr<Dataset> open_data(const DataOptions& d, const Warn& warn) {
       if (o.format == "auto" && !tells_itself) o.format = "aligned";
       break;
     case DataMode::unaligned:
-      if (!d.path_b.empty()) return open_unaligned(d, warn);
+      if (!d.path_b.empty()) return open_unaligned(d, warn, settings);
       if (o.format == "auto" && !tells_itself) o.format = "unaligned";
       break;
     default:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <set>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -23,7 +24,8 @@ std::string shortened(const std::string& text) { return text.size() <= 80 ? text
 
 // A wrong value for a message: short, whatever it is.
 std::string shown(const Json& value) {
-  if (value.is_structured()) return fmt::format("an {}", value.type_name());
+  const bool deep = std::any_of(value.begin(), value.end(), [](const Json& item) { return item.is_structured(); });
+  if (value.is_structured() && (deep || value.is_object())) return fmt::format("an {}", value.type_name());
   return shortened(value.dump(-1, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace));
 }
 
@@ -91,15 +93,6 @@ bool assign(const OptionInfo& info, Number& to, const Json& from) {
   return true;
 }
 
-template <class T>
-Json as_json(const T& value) {
-  if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> ||
-                std::is_same_v<T, std::vector<std::string>> || std::is_same_v<T, std::vector<std::int64_t>>)
-    return value;
-  else
-    return to_text(value);
-}
-
 std::string bounds(const OptionInfo& info) {
   if (info.range.high >= Range{}.high) return fmt::format("at least {}", info.range.low);
   return fmt::format("from {} to {}", info.range.low, info.range.high);
@@ -138,7 +131,7 @@ void note(TrainOptions& options, Sources& sources, const std::string& why, F&& c
   change();
   const Json after = to_json(options);
   for (const auto& [name, value] : after.items())
-    if (value != before[name]) sources[name] = why;
+    if (value != value_of(before, name)) sources[name] = why;
 }
 
 std::string text_of(const Layer& layer, const char* key) {
@@ -149,17 +142,17 @@ std::string text_of(const Layer& layer, const char* key) {
 // Each game has its own usual networks, losses and rates: a layer that chooses another game begins with them.
 void choose_game(TrainOptions& o, const Layer& layer) {
   const auto named = layer.values.find("game");
-  GameKind kind{};
-  if (named == layer.values.end() || !assign({}, kind, *named) || kind == o.game_kind) return;
+  GameChoice game = o.game_kind;
+  if (named == layer.values.end() || !assign({}, game, *named) || game.name() == o.game_kind.name()) return;
   const TrainOptions fresh;
-  o.game_kind = kind;
+  o.game_kind = game;
   o.model = fresh.model;
   o.loss = fresh.loss;
-  o.g_lr = o.d_lr = kind == GameKind::adversarial ? fresh.g_lr : 2e-4;  // pytorch-CycleGAN-and-pix2pix
+  o.g_lr = o.d_lr = game == GameKind::adversarial ? fresh.g_lr : 2e-4;  // pytorch-CycleGAN-and-pix2pix
   o.game.order = fresh.game.order;
   o.data.mode = DataMode::single;
   o.optimizer = fresh.optimizer;
-  switch (kind) {
+  switch (game) {
     case GameKind::adversarial: break;
     case GameKind::translate:
       o.model = "pix2pix-unet_256";
@@ -176,6 +169,9 @@ void choose_game(TrainOptions& o, const Layer& layer) {
       o.g_lr = 1e-3;
       o.optimizer.beta1 = 0.9;
       break;
+    case GameKind::plugin:
+      if (!game.part().model.empty()) o.model = game.part().model;
+      break;
   }
 }
 
@@ -185,6 +181,24 @@ void forget_model(TrainOptions& options, const Layer& layer) {
   if (model == layer.values.end() || *model == options.model) return;
   options.latent = options.width = options.stages = 0;
   options.model_options.clear();
+}
+
+// What belongs to one game, under a heading "Game: cycle" or "Game: adversarial, burn-in", does nothing in another. A
+// preset whose game was exchanged may have it all the same.
+void refuse_other_games(const Configuration& configuration) {
+  constexpr std::string_view kHeading = "Game: ";
+  const Json defaults = to_json({});
+  TrainOptions options = configuration.options;
+  const std::string game = options.game_kind.name();
+  describe(options, [&](const OptionInfo& info, const auto& value) {
+    const std::string_view group = info.group;
+    if (!group.starts_with(kHeading)) return;
+    const std::string_view owner = group.substr(kHeading.size(), group.find(',') - kHeading.size());
+    if (owner == game || as_json(value) == value_of(defaults, info.name)) return;
+    const auto source = configuration.sources.find(info.name);
+    if (source != configuration.sources.end() && !source->second.starts_with("preset "))
+      usage_error("{} is an option of game {}, and this is game {}: leave it out", flag(info.name), owner, game);
+  });
 }
 
 // Steps and epochs say the same thing in two ways: whichever a layer gives replaces what was below.
@@ -202,6 +216,14 @@ void choose_duration(TrainOptions& options, const Layer& layer) {
 std::vector<std::string> format_names() {
   std::vector<std::string> names{"auto"};
   for (const DatasetFormat& format : dataset_formats()) names.emplace_back(format.name);
+  return names;
+}
+
+std::vector<std::string> noise_names() { return {"normal", "uniform"}; }
+std::vector<std::string> logger_names() { return {"html", "csv", "tensorboard"}; }
+std::vector<std::string> game_names() {
+  std::vector<std::string> names;
+  for (const auto& game : names_of(GameKind{})) names.emplace_back(game.name);
   return names;
 }
 
@@ -254,16 +276,62 @@ Json parse_word(const std::string& word, const std::vector<std::int64_t>&) {
 Json to_json(TrainOptions options, std::optional<Scope> scope) {
   Json json = Json::object();
   describe(options, [&](const OptionInfo& info, const auto& value) {
-    if (!scope || *scope == info.scope) json[info.name] = as_json(value);
+    if (info.in_use && (!scope || *scope == info.scope)) json[info.name] = as_json(value);
   });
   return json;
+}
+
+const GamePart& GameChoice::part() const {
+  const GamePart* part = parts().games.find(name_);
+  check(part != nullptr, "train", "the game '", name_, "' is none of a plug-in");
+  return *part;
+}
+
+bool GameChoice::set(std::string_view text) {
+  GameKind own{};
+  const GamePart* part = parts().games.find(text);
+  if (set_from_text(own, text))
+    *this = own;
+  else if (part)
+    *this = GameChoice(*part);
+  return text == name_;
+}
+
+std::string GameChoice::choices() const {
+  return fmt::format("one of {}", fmt::join(and_plugins(game_names(), parts().games), ", "));
+}
+
+std::pair<std::string, bool> best_criterion(const TrainOptions& o) {
+  constexpr std::string_view kMax = ":max";
+  const bool larger = std::string_view(o.best).ends_with(kMax);
+  return {o.best.substr(0, o.best.size() - (larger ? kMax.size() : 0)), larger};
+}
+
+bool is_chosen(const TrainOptions& o, const std::string& part) {
+  const auto among = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), part) != names.end();
+  };
+  return among({o.game_kind.name(), o.loss, o.latent_distribution, o.data.format, best_criterion(o).first}) ||
+         among(o.data.transforms) || among(o.loggers) || among(o.snapshots);
+}
+
+const Json& value_of(const Json& object, const std::string& key) {
+  static const Json missing;
+  const auto found = object.find(key);
+  return found == object.end() ? missing : *found;
 }
 
 Layer read_json_layer(const std::string& file) {
   const std::string text = read_file("read options", file);
   Json values;
+  std::set<std::string> keys;
+  const auto note_key = [&](int depth, Json::parse_event_t event, const Json& key) {
+    if (event == Json::parse_event_t::key && depth == 1 && !keys.insert(key.get<std::string>()).second)
+      usage_error("{} has the key {} twice", file, shown(key));
+    return true;
+  };
   try {
-    values = Json::parse(text);
+    values = Json::parse(text, note_key);
   } catch (const Json::exception& e) {
     const std::string_view what = e.what();  // "[json.exception.parse_error.101] parse error at line 1, ..."
     usage_error("{} is not valid JSON: {}", file, what.substr(what.find("] ") + 2));
@@ -290,8 +358,8 @@ Sources apply(TrainOptions& options, const Layer& layer) {
     const std::vector<std::string> known = option_names();
     for (const auto& [key, value] : layer.values.items())
       if (std::find(known.begin(), known.end(), key) == known.end())
-        usage_error("unknown key \"{}\" in {}{}", shortened(key), layer.source.empty() ? "--set" : layer.source,
-                    nearest(key, known));
+        usage_error("unknown key \"{}\" in {}{}{}", shortened(key), layer.source.empty() ? "--set" : layer.source,
+                    nearest(key, known), key.find('.') == std::string::npos ? "" : "; a plug-in's needs --plugin FILE");
   }
   note(options, sources, source, [&] { choose_duration(options, layer); });
   return sources;
@@ -318,6 +386,7 @@ Configuration configure(const std::vector<Layer>& layers) {
   Configuration configuration;
   for (const Layer& layer : all)
     for (auto& [name, source] : apply(configuration.options, layer)) configuration.sources[name] = source;
+  refuse_other_games(configuration);
   return configuration;
 }
 
@@ -325,14 +394,14 @@ std::string configuration_hash(const TrainOptions& options) {
   const Json values = to_json(options, Scope::numbers), defaults = to_json({}, Scope::numbers);
   nlohmann::json canonical = nlohmann::json::object();  // sorts by name
   for (const auto& [name, value] : values.items())
-    if (value != defaults[name]) canonical[name] = value;
+    if (value != value_of(defaults, name)) canonical[name] = value;
   std::uint64_t hash = 14695981039346656037u;
   for (const char byte : canonical.dump()) hash = (hash ^ static_cast<unsigned char>(byte)) * 1099511628211u;
   return fmt::format("{:08x}", hash >> 32);
 }
 
 std::string default_run(const TrainOptions& options) {
-  return fmt::format("runs/{}-{}", options.preset.empty() ? to_text(options.game_kind) : options.preset,
+  return fmt::format("runs/{}-{}", options.preset.empty() ? options.game_kind.name() : options.preset,
                      configuration_hash(options));
 }
 
@@ -340,9 +409,9 @@ void refuse_changes(const TrainOptions& before, const TrainOptions& now, const s
   for (const Scope scope : scopes) {
     const Json old_values = to_json(before, scope), new_values = to_json(now, scope);
     for (const auto& [name, value] : old_values.items())
-      if (new_values[name] != value)
+      if (value_of(new_values, name) != value)
         usage_error("{} can't change when a run goes on: it was {}, now {}. Leave it out, or start a run of its own",
-                    flag(name), shortened(value.dump()), shortened(new_values[name].dump()));
+                    flag(name), shortened(value.dump()), shortened(value_of(new_values, name).dump()));
   }
 }
 

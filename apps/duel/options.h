@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/duel/json.h"
+#include "apps/duel/parts.h"
 #include "apps/duel/presets.h"
 #include "duel/gan/data/transform.h"
 #include "duel/gan/games/adversarial.h"
@@ -28,12 +29,33 @@ class UsageError : public Error {
 };
 
 /// Who trains what, see duel/gan/games.
-enum class GameKind : std::uint8_t { adversarial, translate, cycle, autoencode };
+enum class GameKind : std::uint8_t { adversarial, translate, cycle, autoencode, plugin };
 constexpr auto names_of(GameKind) {
   using enum GameKind;
   return std::array{Named{adversarial, "adversarial"}, Named{translate, "translate"}, Named{cycle, "cycle"},
                     Named{autoencode, "autoencode"}};
 }
+
+/// A game by name: one of duel's own, or a plug-in's.
+class GameChoice {
+ public:
+  GameChoice(GameKind own) : kind_(own), name_(duel::to_text(own)) {}
+  explicit GameChoice(const GamePart& part) : kind_(GameKind::plugin), name_(part.name) {}
+  operator GameKind() const { return kind_; }
+  /// The plug-in's; throws for one of duel's own.
+  const GamePart& part() const;
+  const std::string& name() const { return name_; }
+  friend std::string to_text(const GameChoice& game) { return game.name(); }
+  [[nodiscard]] friend bool set_from_text(GameChoice& game, std::string_view text) { return game.set(text); }
+  friend std::string takes(const GameChoice& game) { return game.choices(); }
+
+ private:
+  bool set(std::string_view text);
+  std::string choices() const;
+
+  GameKind kind_;
+  std::string name_;
+};
 
 /// What an example is.
 enum class DataMode : std::uint8_t {
@@ -49,9 +71,10 @@ constexpr auto names_of(DataMode) {
                     Named{colorization, "colorization"}, Named{restoration, "restoration"}};
 }
 
-enum class ScheduleUnit : std::uint8_t { steps, epochs };
+enum class ScheduleUnit : std::uint8_t { steps, epochs, images };
 constexpr auto names_of(ScheduleUnit) {
-  return std::array{Named{ScheduleUnit::steps, "steps"}, Named{ScheduleUnit::epochs, "epochs"}};
+  using enum ScheduleUnit;
+  return std::array{Named{steps, "steps"}, Named{epochs, "epochs"}, Named{images, "images"}};
 }
 
 /// Where the pictures are and what becomes of them on their way to the networks.
@@ -65,7 +88,8 @@ struct DataOptions {
   Direction direction = Direction::a_to_b;
   Pairing pairing = Pairing::random;
   TransformOptions transform{};
-  std::int64_t downscale = 4;  // of restoration
+  std::vector<std::string> transforms;  // of plug-ins
+  std::int64_t downscale = 4;           // of restoration
   double noise = 0;
   std::int64_t batch_size = 64, workers = 1;
   bool shuffle = true;
@@ -91,9 +115,15 @@ constexpr auto names_of(WatchAction) {
   return std::array{Named{off, "off"}, Named{warn, "warn"}, Named{stop, "stop"}, Named{roll_back, "roll_back"}};
 }
 
+/// How the discriminator's optimiser differs from that of both sides.
+struct DiscriminatorOptimizer {
+  std::string kind = "same";  // or a name
+  std::optional<double> beta1{}, beta2{}, eps{}, weight_decay{};
+};
+
 struct TrainOptions {
   std::string preset, description;
-  GameKind game_kind = GameKind::adversarial;
+  GameChoice game_kind = GameKind::adversarial;
   DataOptions data{};
   std::int64_t steps = 0, epochs = 0;
   std::uint64_t seed = 0;
@@ -101,7 +131,7 @@ struct TrainOptions {
   std::int64_t threads = 0;
   bool exact_conv = false;  // see ExactConvolutions
   std::int64_t log_every = 10, sample_every = 500, checkpoint_every = 500, keep_checkpoints = 3;
-  std::vector<std::string> loggers{"html"};
+  std::vector<std::string> loggers{"html"}, snapshots;
   std::string best;  // a number's name, or with ":max"
   std::int64_t best_every = 500;
   WatchAction watch = WatchAction::warn;
@@ -113,6 +143,7 @@ struct TrainOptions {
   std::vector<std::string> model_options;
   // Of both sides.
   OptimizerOptions optimizer{.lr = 0, .beta1 = 0.5, .beta2 = 0.999};  // the rates are apart
+  DiscriminatorOptimizer d_optimizer{};
   double g_lr = 5e-4, d_lr = 5e-4;
   ScheduleOptions schedule{};
   std::string loss = "vanilla";
@@ -129,6 +160,8 @@ struct TrainOptions {
   CycleLossOptions cycle{};
   std::int64_t pool = 50;
   double beta = 1, sparsity = 0;
+  std::string latent_distribution = "normal";
+  std::vector<PartSetting> settings = default_settings();  // of plug-ins' parts
   BatchShape data_shape{{1, 28, 28}, {}, 10};  // filled in when there are data
 
   static AdversarialGameOptions default_game();
@@ -153,6 +186,7 @@ struct OptionInfo {
   Scope scope = Scope::numbers;
   Range range = {};
   std::vector<std::string> choices = {};  ///< of a text; empty: any
+  bool in_use = true;                     ///< no for settings of a plug-in's part that is not chosen
 };
 
 /// The catalogue's networks for these options and these data, each under the name it has in a game's state, averages
@@ -195,8 +229,21 @@ Json parse_word(const std::string& word, const T&) {
   return word;
 }
 
-/// All options, or those of one scope.
+/// An option's value in JSON.
+template <class T>
+Json as_json(const T& value) {
+  if constexpr (std::is_arithmetic_v<T> || std::is_same_v<T, std::string> ||
+                std::is_same_v<T, std::vector<std::string>> || std::is_same_v<T, std::vector<std::int64_t>>)
+    return value;
+  else
+    return to_text(value);
+}
+
+/// All options in use, or those of one scope.
 Json to_json(TrainOptions options, std::optional<Scope> scope = {});
+
+/// The value of a key; null where it is missing.
+const Json& value_of(const Json& object, const std::string& key);
 
 /// Some options' values, from one place.
 struct Layer {
@@ -237,6 +284,13 @@ std::string configuration_hash(const TrainOptions& options);
 
 /// Where a run goes that was told no folder: "runs/dcgan-fashion-0123abcd", by its preset or else its game.
 std::string default_run(const TrainOptions& options);
+
+/// What `best` names, and whether more of it is better.
+std::pair<std::string, bool> best_criterion(const TrainOptions& options);
+
+/// The loss and the noise of the options, of a plug-in or duel's own.
+AdversarialLoss chosen_loss(const TrainOptions& options);
+DrawNoise chosen_noise(const TrainOptions& options);
 
 /// Throws UsageError if an option that must stay differs: names it, its value `before` and `now`.
 void refuse_changes(const TrainOptions& before, const TrainOptions& now, const std::vector<Scope>& scopes);

@@ -1,17 +1,17 @@
 #include "apps/duel/oversight.h"
 
+#include <tuple>
+
 namespace duel::app {
-namespace {
+Oversight::Oversight(const TrainOptions& o) {
+  std::tie(criterion_, larger_is_better_) = best_criterion(o);
+  if (parts().criteria.find(criterion_)) criterion_.clear();
+}
 
-// "d_loss", or "d_loss:max" where more is better.
-constexpr std::string_view kMax = ":max";
-
-}  // namespace
-
-Oversight::Oversight(const TrainOptions& o) : criterion_(o.best) {
-  if (!criterion_.ends_with(kMax)) return;
-  larger_is_better_ = true;
-  criterion_.resize(criterion_.size() - kMax.size());
+void Oversight::observe_criterion(double value) {
+  double* sum = sum_.mutable_data<double>();
+  sum[0] = value;
+  sum[1] = 1;
 }
 
 std::vector<Finding> Oversight::observe(std::int64_t step, const Numbers& numbers) {

@@ -12,6 +12,8 @@ class Oversight {
 
   /// To be told after each step. What looks wrong, in words.
   std::vector<Finding> observe(std::int64_t step, const Numbers& numbers);
+  /// To be told of a plug-in's criterion before the question whether it is the best.
+  void observe_criterion(double value);
   /// To be told of the diversity of each snapshot.
   std::vector<Finding> observe_diversity(std::int64_t step, double diversity);
   /// Whether the criterion's mean since the last question is better than ever; no without a criterion.
@@ -23,7 +25,7 @@ class Oversight {
   void visit(Visitor& v);
 
  private:
-  std::string criterion_;  // a number's name; "" for none
+  std::string criterion_;  // a number's name; "" for none, and for a plug-in's
   bool larger_is_better_ = false;
   DivergenceWatch watch_;
   Tensor sum_ = Tensor::zeros({2}, {.dtype = DType::float64});   // of the criterion, and their number

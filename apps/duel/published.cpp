@@ -23,7 +23,7 @@ void add_options(CLI::App& app, PublishedLine& line) {
 
 CatalogueEntry chosen_entry(const PublishedLine& line) {
   try {
-    CatalogueEntry entry = catalogue_entry(line.model);
+    CatalogueEntry entry = find_model(line.model);
     for (const std::string& assignment : line.set) set_option(entry, assignment);
     return entry;
   } catch (const Error& e) {

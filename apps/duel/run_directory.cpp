@@ -39,6 +39,13 @@ std::optional<std::int64_t> step_of(std::string_view name, std::string_view exte
   return step;
 }
 
+// N of "step-N.png" and of a snapshot's "step-N-NAME.png".
+std::optional<std::int64_t> picture_step(std::string_view name) {
+  if (!name.ends_with(".png")) return {};
+  name.remove_suffix(4);
+  return step_of(name.substr(0, name.find('-', name.find('-') + 1)), "");
+}
+
 // The names in a folder; none if it doesn't exist.
 std::vector<std::string> names_in(const fs::path& folder) {
   std::vector<std::string> names;
@@ -125,7 +132,7 @@ void RunDirectory::prepare() const {
 }
 
 void RunDirectory::remove_run() const {
-  remove_files(sample_folder(), [](const std::string& n) { return is_temporary(n) || step_of(n, ".png"); });
+  remove_files(sample_folder(), [](const std::string& n) { return is_temporary(n) || picture_step(n); });
   remove_files(checkpoints(), [](const std::string& n) {
     return is_temporary(n) || n == "latest.safetensors" || n == "best.safetensors" || step_of(n, ".safetensors");
   });
@@ -147,11 +154,15 @@ void RunDirectory::prune_checkpoints(std::int64_t step, std::int64_t keep) const
 void RunDirectory::forget_after(std::int64_t step) const {
   for (const std::int64_t s : numbered_checkpoints())
     if (s > step) fs::remove(numbered_checkpoint(s));
-  remove_files(sample_folder(), [&](const std::string& n) { return step_of(n, ".png").value_or(0) > step; });
+  remove_files(sample_folder(), [&](const std::string& n) { return picture_step(n).value_or(0) > step; });
 }
 
 fs::path RunDirectory::samples(std::int64_t step) const {
   return sample_folder() / fmt::format("step-{:06}.png", step);
+}
+
+fs::path RunDirectory::snapshot(std::int64_t step, const std::string& name) const {
+  return sample_folder() / fmt::format("step-{:06}-{}.png", step, name);
 }
 
 fs::path RunDirectory::numbered_checkpoint(std::int64_t step) const {

@@ -48,6 +48,8 @@ class RunDirectory {
   std::filesystem::path page() const { return folder_ / "index.html"; }
   std::filesystem::path events() const { return folder_ / "events"; }
   std::filesystem::path samples(std::int64_t step) const;
+  /// Of a plug-in, beside the samples.
+  std::filesystem::path snapshot(std::int64_t step, const std::string& name) const;
   std::filesystem::path best_checkpoint() const { return checkpoints() / "best.safetensors"; }
   std::filesystem::path latest_checkpoint() const { return checkpoints() / "latest.safetensors"; }
   std::filesystem::path numbered_checkpoint(std::int64_t step) const;

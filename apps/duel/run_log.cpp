@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "apps/duel/describe_options.h"
 #include "apps/duel/inspect/singular_values.h"
 #include "duel/autograd/ops.h"
 #include "duel/nn/atomic_file.h"
@@ -30,9 +31,13 @@ std::optional<double> largest_singular_value(const Tensor& weight) {
 }  // namespace
 
 RunLog::RunLog(const RunDirectory& run, const TrainOptions& o, std::int64_t step) : metrics_(run.metrics(), step) {
-  for (const std::string& name : o.loggers)
-    if (name != "html" && name != "csv" && name != "tensorboard")
-      throw UsageError("--loggers: there is no '" + name + "'; there are html, csv, tensorboard");
+  const std::vector<std::string> own = logger_names();
+  for (const std::string& name : o.loggers) {
+    if (std::find(own.begin(), own.end(), name) != own.end()) continue;
+    const auto& part = find_part(parts().loggers, name, "--loggers", own);
+    more_.push_back(part.make({run.folder(), step, to_json(o).dump()}, with_settings(name, part.parameters, o.settings)));
+    check(more_.back() != nullptr, "train", "the plug-in's logger '", name, "' made none");
+  }
   if (has(o, "csv")) csv_.emplace(run.folder() / "metrics.csv", run.metrics());
   if (has(o, "html")) report_.emplace(run.folder(), step);
   if (has(o, "tensorboard")) tensorboard_.emplace(run.events(), step);
@@ -44,17 +49,27 @@ void RunLog::metrics(const Json& line) {
   metrics_.write(line);
   if (csv_) csv_->write(line);
   if (report_) report_->metrics(line);
-  if (!tensorboard_) return;
   const auto step = line.at("step").get<std::int64_t>();
+  std::vector<std::pair<std::string, double>> numbers;
   for (const auto& [name, value] : line.items())
-    if (name != "step" && value.is_number()) tensorboard_->scalar("training/" + name, step, value.get<double>());
+    if (name != "step" && value.is_number()) numbers.emplace_back(name, value.get<double>());
+  if (tensorboard_)
+    for (const auto& [name, value] : numbers) tensorboard_->scalar("training/" + name, step, value);
+  for (const auto& logger : more_) logger->numbers(step, numbers);
 }
 
 void RunLog::samples(std::int64_t step, const std::filesystem::path& png, const Tensor& grid) {
   if (report_) report_->samples(step, "samples/" + png.filename().string());
-  if (!tensorboard_) return;
-  const std::string bytes = read_file("read samples", png);
-  tensorboard_->image("samples", step, {grid.size(1), grid.size(2), grid.size(0), bytes});
+  snapshot(step, "samples", png, grid);
+}
+
+void RunLog::snapshot(std::int64_t step, const std::string& name, const std::filesystem::path& png,
+                      const Tensor& picture) {
+  if (tensorboard_) {
+    const std::string bytes = read_file("read samples", png);
+    tensorboard_->image(name, step, {picture.size(1), picture.size(2), picture.size(0), bytes});
+  }
+  for (const auto& logger : more_) logger->picture(step, name, picture);
 }
 
 void RunLog::layers(std::int64_t step, Game& game) {
@@ -79,15 +94,18 @@ void RunLog::layers(std::int64_t step, Game& game) {
 void RunLog::histogram(std::int64_t step, const std::string& name, std::span<const float> values) {
   if (report_) report_->histogram(step, name, values);
   if (tensorboard_) tensorboard_->histogram(name, step, values);
+  for (const auto& logger : more_) logger->histogram(step, name, values);
 }
 
 void RunLog::warning(std::int64_t step, const std::string& text) {
   if (report_) report_->warning(step, text);
   if (tensorboard_) tensorboard_->text("warnings", step, text);
+  for (const auto& logger : more_) logger->warning(step, text);
 }
 
 void RunLog::finish(const std::string& status) {
   if (report_) report_->finish(status);
+  for (const auto& logger : more_) logger->finish(status);
 }
 
 }  // namespace duel::app

@@ -1,5 +1,5 @@
-// RunLog: what a run writes for those who watch it: metrics.jsonl always, and by choice index.html, metrics.csv and
-// TensorBoard's events.
+// RunLog: what a run writes for those who watch it: metrics.jsonl always, and by choice index.html, metrics.csv,
+// TensorBoard's events and what plug-ins' loggers make of it.
 #pragma once
 
 #include <optional>
@@ -21,6 +21,8 @@ class RunLog {
   void metrics(const Json& line);
   /// The grid in that file.
   void samples(std::int64_t step, const std::filesystem::path& png, const Tensor& grid);
+  /// A plug-in's snapshot in that file.
+  void snapshot(std::int64_t step, const std::string& name, const std::filesystem::path& png, const Tensor& picture);
   /// Of each player's parameters, as last watched.
   void layers(std::int64_t step, Game& game);
   void histogram(std::int64_t step, const std::string& name, std::span<const float> values);
@@ -32,6 +34,7 @@ class RunLog {
   std::optional<CsvLog> csv_;
   std::optional<ReportWriter> report_;
   std::optional<TensorBoardWriter> tensorboard_;
+  std::vector<std::unique_ptr<Logger>> more_;  // of plug-ins
 };
 
 }  // namespace duel::app

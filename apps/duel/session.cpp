@@ -26,12 +26,24 @@ Example lab_example(const Example& rgb) {
   return {on_scale_of_bytes(both.lightness.row_major()), on_scale_of_bytes(both.colours.row_major())};
 }
 
-Transform make_transform(const DataOptions& d) {
+std::vector<Transform> plugin_transforms(const TrainOptions& o) {
+  std::vector<Transform> transforms;
+  for (const std::string& name : o.data.transforms) {
+    const auto& part = find_part(parts().transforms, name, "--transforms");
+    transforms.push_back(part.make(with_settings(name, part.parameters, o.settings)));
+  }
+  return transforms;
+}
+
+Transform make_transform(const TrainOptions& o) {
+  const DataOptions& d = o.data;
   TransformOptions t = d.transform;
   if (d.mode == DataMode::colorization) t.channels = 3;
   check_options(t);
-  return [t, mode = d.mode, spoil = RestorationOptions{d.downscale, d.noise}](const Example& example, Rng& draws) {
-    const Example transformed = transform(t, example, draws);
+  return [t, mode = d.mode, spoil = RestorationOptions{d.downscale, d.noise}, more = plugin_transforms(o)](
+             const Example& example, Rng& draws) {
+    Example transformed = transform(t, example, draws);
+    for (const Transform& another : more) transformed = another(transformed, draws);
     if (mode == DataMode::colorization) return lab_example(transformed);
     if (mode == DataMode::restoration) return spoilt(spoil, transformed.picture, draws);
     return transformed;
@@ -40,15 +52,20 @@ Transform make_transform(const DataOptions& d) {
 
 DataLoader load(const TrainOptions& o, std::uint64_t seed, const Warn& warn) {
   const DataOptions& d = o.data;
-  std::shared_ptr<const Dataset> data = open_data(d, warn);
+  std::shared_ptr<const Dataset> data = open_data(d, warn, o.settings);
   const auto classes = static_cast<std::int64_t>(d.class_names.size());
   check(classes == 0 || classes == data->classes(), "train", classes, " class names given, but the data in ", d.path,
         " has ", data->classes(), " classes");
   return DataLoader(std::move(data), {.batch_size = d.batch_size,
                                       .seed = seed,
-                                      .transform = make_transform(d),
+                                      .transform = make_transform(o),
                                       .shuffle = d.shuffle ? Shuffle::yes : Shuffle::no,
                                       .workers = d.workers});
+}
+
+Criterion plugin_criterion(const TrainOptions& o) {
+  const auto* part = parts().criteria.find(best_criterion(o).first);
+  return part ? part->make(with_settings(part->name, part->parameters, o.settings)) : nullptr;
 }
 
 TrainOptions with_data(TrainOptions o, const DataLoader& data) {
@@ -74,12 +91,18 @@ Session::Session(const TrainOptions& given, const Warn& warn)
       data(load(given, streams.split().seed(), warn)),
       game((options = with_data(given, data), fitting_game(options, streams.split().seed(), data))),
       rates(options, *game),
-      oversight(options) {}
+      oversight(options),
+      criterion(plugin_criterion(options)) {}
 
 Trained Session::trained() {
   Trained all{*game, data, rates.state()};
   all.training.merge(oversight.state());
   return all;
+}
+
+bool Session::is_best() {
+  if (criterion) oversight.observe_criterion(criterion(*game, data, Rng(options.seed)));
+  return oversight.is_best();
 }
 
 void Session::restore(const Checkpoint& checkpoint) {

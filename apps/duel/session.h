@@ -14,6 +14,8 @@ struct Session {
   /// Goes back to where the checkpoint was made. Throws if it doesn't fit these options or this data.
   void restore(const Checkpoint& checkpoint);
   Trained trained();
+  /// Whether the networks are the best so far by the criterion of the options.
+  bool is_best();
 
   TrainOptions options;  ///< with the data's sizes
   Rng streams;           ///< seeds everything that is random, in the order of the members, and then what else is
@@ -21,6 +23,7 @@ struct Session {
   std::unique_ptr<Game> game;
   LearningRates rates;
   Oversight oversight;
+  Criterion criterion;  ///< a plug-in's; null where the best is told by one of the numbers, or not at all
 };
 
 }  // namespace duel::app

@@ -18,8 +18,14 @@ constexpr std::int64_t kLookedAt = 100;  // steps that DivergenceWatch looks at 
 
 std::int64_t steps_to_train(const TrainOptions& o, const DataLoader& data, const Game& game) {
   if (o.steps > 0) return o.steps;
-  const std::int64_t batches = o.epochs * data.per_epoch(), per_step = game.batches_per_step();
-  return (batches + per_step - 1) / per_step;
+  const std::int64_t batches = o.epochs * data.per_epoch();
+  std::int64_t enough = 0;
+  while (game.batches_until(enough) < batches) enough = 2 * enough + 1;
+  for (std::int64_t too_few = enough / 2; too_few + 1 < enough;) {
+    const std::int64_t middle = too_few + (enough - too_few) / 2;
+    (game.batches_until(middle) < batches ? too_few : enough) = middle;
+  }
+  return enough;
 }
 
 double to_tenths(double x) { return std::round(x * 10) / 10; }
@@ -59,6 +65,10 @@ Trainer::Trainer(const TrainOptions& options, Anomalies anomalies)
       total_steps_(steps_to_train(options, session_.data, *session_.game)) {
   Rng draws = session_.streams.split();
   session_.game->prepare_snapshot(draws, session_.data);
+  for (const std::string& name : options.snapshots) {
+    const auto& part = find_part(parts().snapshots, name, "--snapshots");
+    snapshots_.emplace_back(name, part.make(with_settings(name, part.parameters, options.settings)));
+  }
 }
 
 Numbers Trainer::make_step() {
@@ -117,7 +127,7 @@ Trainer::Findings Trainer::follow_up(const RunDirectory& run, const Numbers& num
     if (const std::optional<double> diversity = session_.game->diversity())
       for (Finding& f : session_.oversight.observe_diversity(step(), *diversity)) findings.push_back(std::move(f));
   }
-  if (step() % o.best_every == 0 && session_.oversight.is_best()) write_state(run.best_checkpoint());
+  if (step() % o.best_every == 0 && session_.is_best()) write_state(run.best_checkpoint());
   if (is_due(o.sample_every)) sample(run);
   if (is_due(o.checkpoint_every)) save(run);
   return findings;
@@ -147,7 +157,9 @@ void Trainer::roll_back(const RunDirectory& run, const Finding& finding) {
   const auto before =
       std::find_if(steps.begin(), steps.end(), [&](std::int64_t s) { return s <= finding.step - kLookedAt; });
   const double lowered = session_.rates.lowered() * o.rollback_factor;
-  restore(read_checkpoint(run.numbered_checkpoint(before == steps.end() ? steps.back() : *before)));
+  Checkpoint checkpoint = read_checkpoint(run.numbered_checkpoint(before == steps.end() ? steps.back() : *before));
+  checkpoint.other_data = OtherData::accept;  // the run may have gone on with them on purpose
+  restore(checkpoint);
   session_.rates.set_lowered(lowered);
   session_.oversight.set_rollbacks(rollbacks);
   run.forget_after(step());
@@ -192,6 +204,11 @@ void Trainer::sample(const RunDirectory& run) {
   const Tensor grid = game.snapshot();
   write_png(run.samples(step()), grid);
   log_->samples(step(), run.samples(step()), grid);
+  for (const auto& [name, draw] : snapshots_) {
+    const Tensor picture = draw(game, session_.data, Rng(session_.options.seed));
+    write_png(run.snapshot(step(), name), picture);
+    log_->snapshot(step(), name, run.snapshot(step(), name), picture);
+  }
   log_->layers(step(), game);
   for (const auto& [name, values] : game.distributions()) {
     const std::vector<float> all = values.to(DType::float32).to_vector<float>();

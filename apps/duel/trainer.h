@@ -49,6 +49,7 @@ class Trainer {
   std::optional<RunLog> log_;  // while training
   Anomalies anomalies_;
   std::int64_t total_steps_;
+  std::vector<std::pair<std::string, Snapshot>> snapshots_;  // of plug-ins
   std::int64_t skipped_ = 0;             // examples that could not be read, since this object was made
   double waited_ = 0, waited_from_ = 0;  // for data since the last line of the log, and when that was
 };

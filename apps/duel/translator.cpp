@@ -8,6 +8,7 @@
 #include "apps/duel/checkpoint.h"
 #include "duel/autograd/ops.h"
 #include "duel/gan/data/lab.h"
+#include "duel/gan/data/resize.h"
 #include "duel/gan/pictures.h"
 
 namespace duel::app {
@@ -22,6 +23,13 @@ std::int64_t multiple_of(const Blueprint& network) {
                                 : network.get("layers") ? number("layers") + 1
                                                         : 0;
   return std::int64_t{1} << std::clamp<std::int64_t>(halvings, 0, 16);
+}
+
+// That to which training brought all pictures, if it did.
+std::optional<Size2> trained_size(const DataOptions& data, const Shape& picture) {
+  const Preprocess p = data.transform.preprocess;
+  if (p == Preprocess::none || p == Preprocess::scale_width || p == Preprocess::pad_and_crop) return {};
+  return Size2{picture[1], picture[2]};
 }
 
 std::int64_t rounded_up(std::int64_t side, std::int64_t step) { return (side + step - 1) / step * step; }
@@ -67,6 +75,11 @@ void add_options(CLI::App& app, TranslatorLine& line) {
   app.add_option("--direction", line.direction,
                  "of a run of the game cycle: a_to_b, by its generator_a, or b_to_a, by generator_b; default: a_to_b")
       ->type_name("DIRECTION");
+  app.add_option("--size", line.size,
+                 "resize pictures first, bicubic, to N or HxW pixels, or as in training, as CycleGAN's and pix2pix's "
+                 "test.py does: trained; or translate them at their own sizes: keep. Default: trained, for a run whose "
+                 "--preprocess gave all pictures one size, and no --tile; else keep")
+      ->type_name("SIZE");
   app.add_option("--mode", line.mode,
                  "eval, or train: with dropout and the picture's own statistics, as pix2pix is tested")
       ->capture_default_str()
@@ -97,8 +110,13 @@ Translator::Loaded Translator::from_run(const TranslatorLine& line) {
     Rng rng(0);
     Network network = blueprint.make(rng);
     load_state_dict(network, part(c.content.tensors, name), c.file.c_str());
-    return {std::move(network), multiple_of(blueprint), c.options.data.mode == DataMode::colorization,
-            c.options.exact_conv, fmt::format("step {}", c.step)};
+    const BatchShape& data = c.options.data_shape;
+    return {.network = std::move(network),
+            .step = multiple_of(blueprint),
+            .trained = trained_size(c.options.data, line.direction == "b_to_a" ? data.target : data.picture),
+            .colourises = c.options.data.mode == DataMode::colorization,
+            .exact_conv = c.options.exact_conv,
+            .name = fmt::format("step {}", c.step)};
   }
   fail("translate", c.file, " has no ", wanted);
 }
@@ -108,7 +126,24 @@ Translator::Loaded Translator::from_weights(const TranslatorLine& line) {
   if (!line.direction.empty()) throw UsageError("--direction is about runs; weights are of one generator");
   Network network = load_published(published, line.from.weights);
   const CatalogueEntry entry = chosen_entry(published);
-  return {std::move(network), multiple_of(entry.networks.front().second), false, false, entry.name};
+  return {.network = std::move(network), .step = multiple_of(entry.networks.front().second), .name = entry.name};
+}
+
+std::optional<Size2> Translator::size_of(const TranslatorLine& line, const Loaded& loaded) {
+  if (line.size == "keep") return {};
+  if (line.size.empty()) return line.tile > 0 ? std::nullopt : loaded.trained;
+  if (line.size == "trained") {
+    if (!loaded.trained)
+      throw UsageError(
+          fmt::format("--size trained: {} knows no one size of pictures; give --size N, HxW or keep", loaded.name));
+    return loaded.trained;
+  }
+  Size2 size{};
+  if (!set_from_text(size, line.size))
+    throw UsageError(fmt::format("--size must be N, HxW, trained or keep, not '{}'", line.size));
+  check_range("--size", std::min(size.h, size.w), 1, kLargestTile);
+  check_range("--size", std::max(size.h, size.w), 1, kLargestTile);
+  return size;
 }
 
 Translator::Loaded Translator::load(const TranslatorLine& line) {
@@ -130,6 +165,7 @@ Translator::Translator(const TranslatorLine& line) : Translator(load(line), line
 
 Translator::Translator(Loaded loaded, const TranslatorLine& line)
     : loaded_(std::move(loaded)),
+      size_(size_of(line, loaded_)),
       tile_(rounded_up(line.tile, loaded_.step)),
       overlap_(line.overlap.value_or(std::min<std::int64_t>(32, line.tile / 4))),
       mode_(line.mode == "eval" ? Mode::eval : Mode::train),
@@ -152,7 +188,8 @@ Tensor Translator::padded_and_cut(const Tensor& x) {
   const std::int64_t h = x.size(2), w = x.size(3);
   const auto missing = [&](std::int64_t side) { return rounded_up(side, loaded_.step) - side; };
   check(missing(h) < h && missing(w) < w, "translate", "a picture of ", h, " x ", w, " is too small for ", loaded_.name,
-        ", whose pictures' sides are multiples of ", loaded_.step);
+        ", whose pictures' sides are multiples of ", loaded_.step, ": resize it with --size ",
+        loaded_.trained ? "trained" : cat(rounded_up(std::max(h, w), loaded_.step)));
   const Variable padded = pad2d(x, {.h = {0, missing(h)}, .w = {0, missing(w)}}, PadMode::reflect);
   const Tensor y = loaded_.network(padded, {}, {.mode = mode_, .rng = &draws_}).value();
   check(y.size(2) == padded.size(2) && y.size(3) == padded.size(3), "translate", loaded_.name, " makes ", y.size(2),
@@ -176,8 +213,9 @@ Tensor Translator::translated(const Tensor& x) {
   return tile_ > 0 && (x.size(2) > tile_ || x.size(3) > tile_) ? in_tiles(x) : padded_and_cut(x);
 }
 
-Tensor Translator::operator()(const Tensor& picture) {
+Tensor Translator::operator()(const Tensor& given) {
   const NoGrad no_grad;
+  const Tensor picture = size_ ? resize(given, *size_, ResizeFilter::bicubic) : given;
   if (loaded_.colourises) {
     const Tensor rgb = picture.size(0) == 3 ? picture : picture.expand({3, picture.size(1), picture.size(2)});
     const Tensor lightness = lightness_and_colours(rgb).lightness.unsqueeze(0);

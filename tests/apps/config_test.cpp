@@ -112,7 +112,7 @@ TEST_CASE("any option that changes the numbers changes the hash") {
     if (value.is_boolean())
       other = !value.get<bool>();
     else if (value.is_number_float())
-      other = value.get<double>() == 0 ? 0.5 : value.get<double>() * (value.get<double>() > 1 ? 2 : 0.5);
+      other = value.get<double>() <= 0 ? 0.5 : value.get<double>() * (value.get<double>() > 1 ? 2 : 0.5);
     else if (value.is_number())
       other = value.get<std::int64_t>() == 3 ? 2 : 3;
     else if (value.is_array())

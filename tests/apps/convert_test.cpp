@@ -30,16 +30,20 @@ TEST_CASE("what can't be converted is said in one line, and leaves no file and h
   World world;
   const std::string text = (world.folder / "text").string(), out = (world.folder / "out.pth").string();
   make_file(text, "not weights");
-  make_file(out, "precious");
   for (const Words& words : {Words{"convert", text, out}, Words{"convert", (world.folder / "none").string(), out},
                              Words{"convert", text + "/no/run", out}}) {
     const Result r = run(words);
     CHECK(r.code == 1);
     CHECK_MESSAGE(is_one_error(r.err), r.err);
   }
-  CHECK(file_content(out) == "precious");
+  CHECK_FALSE(fs::exists(out));
   CHECK(run({"convert", text}).code == 2);
   REQUIRE(run(world.train("r", 1)).code == 0);
+  make_file(out, "precious");
+  const Result over = run({"convert", world.run_folder("r").string(), out});
+  CHECK(over.code == 2);
+  CHECK_MESSAGE(contains(over.err, "is there already"), over.err);
+  CHECK(file_content(out) == "precious");
   const Result r = run({"convert", world.run_folder("r").string(), (world.folder / "out.onnx").string()});
   CHECK(r.code == 1);
   CHECK(contains(r.err, ".safetensors, .pth or .pt"));

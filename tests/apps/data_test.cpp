@@ -86,6 +86,37 @@ TEST_CASE("data check: a clean data set, and parts of one") {
   CHECK(cats["parts"].at(0)["examples"] == 7);
 }
 
+TEST_CASE("data check and training say what to do about grey pictures among those in colour") {
+  const Wrong w;
+  fs::remove(w.data / "dogs/torn.png");
+  duel::write_png(w.data / "cats/grey.png", duel::Tensor::full({1, 4, 6}, 9, {.dtype = duel::DType::uint8}));
+  const auto all = report(check(w.data), w.folder / "r.json", 1);
+  std::string odd;
+  for (const auto& f : all["parts"].at(0)["findings"])
+    if (f["kind"] == "odd_channels") odd += f["example"].get<std::string>() + " " + f["message"].get<std::string>();
+  CHECK(contains(odd, "grey.png has 1 channel; most have 3: train with --channels 3"));
+
+  const Words train = {"train",
+                       "--run",
+                       (w.folder / "run").string(),
+                       "--data",
+                       w.data.string(),
+                       "--preprocess",
+                       "resize",
+                       "--load-size",
+                       "8",
+                       "--batch-size",
+                       "13",
+                       "--width",
+                       "4",
+                       "--steps",
+                       "2"};
+  const Result refused = run(train);
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(contains(refused.err, "--channels 3"), refused.err);
+  CHECK(run(train + Words{"--channels", "3", "--delete"}).code == 0);
+}
+
 TEST_CASE("data check: pairs without partners, and both sides of unaligned pictures") {
   const TempFolder folder;
   for (int i = 0; i < 3; ++i) make_picture(folder / Wrong::cat("pairs/A/", i, ".png"), static_cast<std::uint64_t>(i));
@@ -128,6 +159,12 @@ TEST_CASE("data: wrong usage") {
   }
   CHECK(contains(run(check(w.data) + Words{"--formt", "idx"}).err, "nearest: --format"));
   CHECK(run(check(w.folder / "missing")).code == 1);
+  const fs::path picture = w.data / "cats/0.png";
+  const std::string before = file_content(picture);
+  const Result over = run(check(w.data) + Words{"--json", picture.string()});
+  CHECK(over.code == 2);
+  CHECK_MESSAGE(contains(over.err, "--json"), over.err);
+  CHECK(file_content(picture) == before);
 }
 
 TEST_CASE("training from a cache gives the same numbers") {

@@ -6,6 +6,7 @@
 
 #include "duel/gan/media/arrays.h"
 #include "duel/gan/media/npy.h"
+#include "duel/gan/media/picture.h"
 #include "duel/gan/media/png.h"
 #include "duel/gan/media/zip_archive.h"
 #include "duel/gan/models/catalogue.h"
@@ -160,6 +161,11 @@ TEST_CASE("interpolations begin and end with what sample draws") {
   CHECK(read_png(t.folder / "way.png").shape() == Shape{1, 2 * 10 + 2, 2 * 10 + 2});  // its first frame
   const std::string animation = file_content(t.folder / "way.png");
   CHECK(contains(animation, std::string("acTL\0\0\0\x0a", 8)));
+  const Result gif = run(t.words(
+      "interpolate", {"--rows", "3", "--steps", "4", "--out", t.path("z.png"), "--animation", t.path("way.gif")}));
+  REQUIRE_MESSAGE((gif.code == 0 || contains(gif.err, "built without GIF")), gif.err);
+  if (gif.code == 0)
+    CHECK(doubles(duel::read_picture(t.folder / "way.gif")) == doubles(read_png(t.folder / "way.png")));
 
   REQUIRE(
       run(t.words("interpolate", {"--path", "lerp", "--rows", "3", "--steps", "4", "--out", t.path("l.png")})).code ==
@@ -186,13 +192,22 @@ TEST_CASE("interpolations that can't be are refused") {
   const Trained t;
   for (const Words& wrong :
        {Words{"--vary", "x"}, Words{"--path", "arc"}, Words{"--rows", "0"}, Words{"--steps", "-1"},
-        Words{"--class", "10"}, Words{"--to-class", "1"}, Words{"--animation", "a.gif"}, Words{"--fps", "0"}}) {
+        Words{"--class", "10"}, Words{"--to-class", "1"}, Words{"--animation", "a.webp"}, Words{"--fps", "0"}}) {
     CAPTURE(wrong.front());
     const Result r = run(t.words("interpolate", wrong + Words{"--out", t.path("x.png")}));
     check_refused(r);
     CHECK(contains(r.err, wrong.front()));
   }
   CHECK_FALSE(fs::exists(t.folder / "x.png"));
+  make_file(t.folder / "mine.png", "no picture");
+  for (const char* command : {"interpolate", "neighbours"}) {
+    const Result r = run(t.words(command, {"--out", t.path("mine.png")}));
+    check_refused(r);
+    CHECK_MESSAGE(contains(r.err, "is there already"), r.err);
+  }
+  check_refused(run(t.words("interpolate", {"--out", t.path("x.gif")})));
+  check_refused(run(t.words("interpolate", {"--out", t.path("x.png"), "--animation", t.path("x.png")})));
+  CHECK(file_content(t.folder / "mine.png") == "no picture");
   check_refused(run({"interpolate"}));
 }
 

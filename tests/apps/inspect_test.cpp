@@ -185,6 +185,7 @@ TEST_CASE("wrong usage") {
   refused({"inspect", "--run", folder, "--seed", "9"}, 2, "--seed");
   refused(inspect(w.folder / "out", {"--preset", "dcgan-fashion-quick", "--data", "/nowhere"}), 1, "/nowhere");
   refused(inspect(w.folder / "full", quick), 2, "holds other things");
+  refused(Words{"inspect", "--preset", "vae-fashion", "--data", w.data.string()}, 2, "and this game is autoencode");
   refused(inspect(w.folder / "full" / "mine", quick), 2, "not a folder");
   refused(inspect(w.folder / "full" / "mine" / "below", quick), 1, "can't be made");
   CHECK(file_content(w.folder / "full" / "mine") == "kept");

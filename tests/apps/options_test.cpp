@@ -111,6 +111,9 @@ TEST_CASE("values that don't fit are named with what would") {
   CHECK(contains(wrong({"train", "--run", "x", "--set", "width=wide"}), "--width must be an integer"));
   CHECK(contains(wrong({"train", "--run", "x", "--width", "2", "--set", "width=3"}), "width is given twice"));
   CHECK(contains(wrong({"train", "--run", "x", "--set", "width=2", "--set", "width=3"}), "width is given twice"));
+  CHECK(contains(wrong({"train", "--run", "x", "--game", "cycle", "--r1-gamma", "1"}),
+                 "--r1-gamma is an option of game adversarial, and this is game cycle"));
+  CHECK(contains(wrong({"config", "--pool", "3"}), "--pool is an option of game cycle"));
   CHECK(wrong({}).size() > 0);
   CHECK(wrong({"info"}).size() > 0);
 }
@@ -135,6 +138,8 @@ TEST_CASE("JSON files with mistakes in them") {
   CHECK(contains(error(R"({"class_names": ["a", 1]})"), "a list of texts"));
   CHECK(contains(error(R"({"steps": 1, "epochs": 1})"), "both"));
   CHECK(contains(error(R"([1])"), "array"));
+  CHECK(contains(error(R"({"width": 3, "seed": 1, "width": 4})"), "has the key \"width\" twice"));
+  CHECK(contains(error(R"({"lr_milestones": ["a"]})"), "a list of integers, not [\"a\"]"));
   CHECK(contains(error(R"({"width": 3,)"), "not valid JSON"));
   error("");
   error("\xff\xfe");

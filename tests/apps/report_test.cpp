@@ -198,6 +198,19 @@ TEST_CASE("duel report puts runs beside each other, with their pictures where th
   CHECK(records(a) == before);
 }
 
+TEST_CASE("duel report leaves the page of a run that is training to it") {
+  const World world;
+  Program program(world.train("r", 100000000));
+  REQUIRE(appears(world.run_folder("r") / "index.html"));
+  REQUIRE(appears(world.run_folder("r") / "metrics.jsonl"));
+  const std::string folder = world.run_folder("r").string();
+  const Result r = run({"report", folder});
+  CHECK_MESSAGE(r.code == 0, r.err);
+  CHECK_MESSAGE(contains(r.out, "index.html: up to date"), r.out);
+  CHECK(run({"report", folder, "--embed"}).code == 1);
+  CHECK(run({"report", folder, "--out", (world.folder / "out").string()}).code == 0);
+}
+
 TEST_CASE("duel report refuses what makes no sense") {
   const TempFolder folder;
   const fs::path a = folder / "a", b = folder / "b";

@@ -4,14 +4,17 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <random>
 #include <thread>
 
+#include "duel/nn/safetensors.h"
 #include "tests/apps/program.h"
 
 using namespace duel::testing;
 using duel::cat;
+using duel::Safetensors;
 namespace fs = std::filesystem;
 
 namespace {
@@ -187,6 +190,46 @@ TEST_CASE("a checkpoint of something else is refused") {
   const Result data = run(world.train("r", 3) + Words{"--restore"});
   CHECK(data.code == 1);
   CHECK(contains(data.err, "96 examples"));
+}
+
+TEST_CASE("a run goes on with the data it began with, wherever they are now, and with others only when told to") {
+  World world;
+  REQUIRE(run(world.train("straight", 4)).code == 0);
+  REQUIRE(run(world.train("r", 2)).code == 0);
+  const fs::path moved = world.folder / "moved", pictures = world.data / "train-images-idx3-ubyte";
+  fs::copy(world.data, moved);
+  std::string exchanged = file_content(pictures);
+  std::reverse(exchanged.begin() + 16, exchanged.end());
+  make_file(pictures, exchanged);
+
+  const auto go_on = [&](const char* name, const Words& more, const char* steps = "4") {
+    return run(Words{"train", "--run", world.run_folder(name).string(), "--restore", "--steps", steps} + more);
+  };
+  const std::string before = file_content(world.latest("r"));
+  const Result refused = go_on("r", {});
+  CHECK(refused.code == 1);
+  CHECK_MESSAGE(is_one_error(refused.err), refused.err);
+  CHECK_MESSAGE(contains(refused.err, "fingerprint"), refused.err);
+  CHECK(contains(refused.err, "--other-data"));
+  CHECK(file_content(world.latest("r")) == before);
+
+  // A checkpoint of an earlier version can't tell.
+  fs::copy(world.run_folder("r"), world.run_folder("old"), fs::copy_options::recursive);
+  Safetensors old = duel::read_safetensors(world.latest("old"));
+  nlohmann::json data = nlohmann::json::parse(old.metadata["data"]);
+  CHECK(data.erase("fingerprint") == 1);
+  old.metadata["data"] = data.dump();
+  duel::write_safetensors(world.latest("old"), old);
+  CHECK(go_on("old", {}).code == 0);
+
+  fs::copy(world.run_folder("r"), world.run_folder("other"), fs::copy_options::recursive);
+  const Result other = go_on("other", {"--other-data"});
+  CHECK_MESSAGE(other.code == 0, other.err);
+  CHECK(go_on("other", {}, "5").code == 0);  // they are its data from now on
+
+  const Result same = go_on("r", {"--data", moved.string(), "--other-data"});
+  CHECK_MESSAGE(same.code == 0, same.err);
+  check_same_run(world, "straight", "r", "step-000004.png");
 }
 
 TEST_CASE("a full disk keeps the last good checkpoint") {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "duel/autograd/ops.h"
+#include "duel/gan/data/resize.h"
 #include "duel/gan/media/png.h"
 #include "duel/tensor/rng.h"
 #include "tests/apps/program.h"
@@ -84,6 +85,7 @@ TEST_CASE("a run on pairs translates a folder, whatever the files' formats and s
   CHECK(std::count(r.err.begin(), r.err.end(), '\n') == 2);
   CHECK(contains(r.err, "bad.png"));
   CHECK(contains(r.err, "small.png: translate: a picture of 16 x 1 is too small"));
+  CHECK(contains(r.err, "--size 16"));
   CHECK(contains(r.out, "3 pictures in"));
   CHECK(contains(r.out, "2 could not be translated"));
   const fs::path out = t.folder / "out";
@@ -102,6 +104,10 @@ TEST_CASE("what is translated is not overwritten, nor taken for an input when it
   const TrainedPairs t;
   const fs::path in = t.folder / "single";
   const std::string before = file_content(in / "0.png");
+  fs::create_directory(t.folder / "notes");
+  make_file(t.folder / "notes" / "0.png", "mine");
+  CHECK(t.translate("run", in / "0.png", "notes").code == 2);
+  CHECK(file_content(t.folder / "notes" / "0.png") == "mine");
   const Result r = t.translate("run", in, "single");
   CHECK(r.code == 2);
   CHECK_MESSAGE(is_one_error(r.err), r.err);
@@ -162,6 +168,39 @@ TEST_CASE("a run without pairs has two directions") {
   CHECK(a == translated("a", {"--direction", "a_to_b"}));
   CHECK(a != b);
   CHECK(t.translate("run", t.folder / "single", "wrong", {"--direction", "up"}).code == 2);
+}
+
+TEST_CASE("pictures get the size that training gave them, as the original's test has it, or keep their own") {
+  const Pairs t;
+  const Result trained = t.train("run", t.data("aligned") + Words{"--game", "translate", "--data-mode", "aligned",
+                                                                  "--preprocess", "resize", "--load-size", "16x24"});
+  REQUIRE_MESSAGE(trained.code == 0, trained.err);
+  duel::write_png(t.folder / "odd.png", picture(9, 5, 3));
+  const Tensor resized = duel::resize(read_png(t.folder / "odd.png"), {16, 24}, duel::ResizeFilter::bicubic);
+  duel::write_png(t.folder / "even.png", resized);
+  const auto translated = [&](const char* name, const Words& more) {
+    const Result r = t.translate("run", t.folder / name, "out", more);
+    REQUIRE_MESSAGE(r.code == 0, r.err);
+    CHECK(contains(r.out, "resized to 16x24 as in training") == more.empty());
+    return read_png(t.folder / "out" / name);
+  };
+  const Tensor even = translated("even.png", {});
+  CHECK(even.shape() == Shape{3, 16, 24});
+  CHECK(doubles(translated("odd.png", {})) == doubles(even));
+  CHECK(doubles(translated("odd.png", {"--size", "trained"})) == doubles(even));
+  CHECK(doubles(translated("even.png", {"--size", "keep"})) == doubles(even));
+  CHECK(translated("odd.png", {"--size", "keep"}).shape() == Shape{3, 9, 5});
+  CHECK(translated("odd.png", {"--size", "12"}).shape() == Shape{3, 12, 12});
+  CHECK(translated("even.png", {"--tile", "12"}).shape() == Shape{3, 16, 24});
+  duel::write_png(t.folder / "thin.png", picture(16, 1, 3));
+  const Result thin = t.translate("run", t.folder / "thin.png", "out", {"--size", "keep"});
+  CHECK(thin.code == 1);
+  CHECK_MESSAGE(contains(thin.err, "--size trained"), thin.err);
+  for (const char* wrong : {"0", "big", "12x", "70000"}) {
+    const Result r = t.translate("run", t.folder / "odd.png", "out", {"--size", wrong});
+    CHECK(r.code == 2);
+    CHECK_MESSAGE(contains(r.err, "--size"), r.err);
+  }
 }
 
 TEST_CASE("runs that colour and restore pictures do so") {

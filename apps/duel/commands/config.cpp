@@ -37,7 +37,7 @@ Json chosen_values(const ConfigLine& line, const TrainOptions& options) {
   if (!line.changed) return values;
   Json changed = Json::object();
   for (const auto& [name, value] : values.items())
-    if (value != defaults[name]) changed[name] = value;
+    if (value != value_of(defaults, name)) changed[name] = value;
   return changed;
 }
 

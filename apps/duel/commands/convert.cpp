@@ -12,6 +12,7 @@
 #include "apps/duel/checkpoint.h"
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/options.h"
+#include "apps/duel/output_file.h"
 #include "apps/duel/published.h"
 #include "apps/duel/run_directory.h"
 #include "duel/nn/weights.h"
@@ -45,6 +46,7 @@ void check_output(const ConvertLine& line) {
   if (!fs::exists(line.out)) return;
   if (fs::equivalent(line.in, line.out, none))
     throw UsageError(fmt::format("{} is the input itself; choose another name", line.out));
+  check_output("out", line.out, FileKind::weights);
   try {
     static_cast<void>(read_checkpoint(line.out));
   } catch (const Error&) {

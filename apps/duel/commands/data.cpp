@@ -13,6 +13,7 @@
 #include "apps/duel/data_check.h"
 #include "apps/duel/describe_options.h"
 #include "apps/duel/open_data.h"
+#include "apps/duel/output_file.h"
 #include "duel/gan/data/packed.h"
 #include "duel/gan/data/subset.h"
 #include "duel/nn/atomic_file.h"
@@ -128,6 +129,7 @@ Json as_json(const DataReport& report, const std::string& name) {
 int check_command(const DataLine& line) {
   if (line.path.empty()) throw UsageError("which data set? Give its folder or file: duel data check PATH");
   if (line.min_size < 0 || line.limit < 0) throw UsageError("--min-size and --limit are numbers from 0 on");
+  if (!line.json.empty()) check_output("--json", line.json, FileKind::report);
   std::vector<Finding> left_out;
   const std::vector<Part> parts = open_parts(data_options(line), left_out);
   Json all = Json::array();

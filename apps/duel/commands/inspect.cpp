@@ -84,9 +84,9 @@ void claim(const fs::path& folder) {
 
 std::string describe_loss(const AdversarialGame::Options& o) {
   const RegulariserOptions& r = o.regularisers;
-  if (r.r1_gamma == 0) return o.loss;
+  if (r.r1_gamma == 0) return o.loss.name;
   const std::string due = r.r1_interval == 1 ? "" : fmt::format(", due every {} steps and shown here", r.r1_interval);
-  return fmt::format("{} with R1 (gamma {}{})", o.loss, r.r1_gamma, due);
+  return fmt::format("{} with R1 (gamma {}{})", o.loss.name, r.r1_gamma, due);
 }
 
 AdversarialRound first_pictures(const AdversarialRound& round, std::int64_t count) {
@@ -102,9 +102,7 @@ NamedParameters prefixed(const std::string& prefix, NamedParameters parameters) 
 
 // Both losses at the same weights: nothing is updated in between.
 Report inspect_step(Session& session) {
-  auto* adversarial = dynamic_cast<AdversarialGame*>(session.game.get());
-  if (!adversarial) throw UsageError("inspect looks at adversarial games only");
-  AdversarialGame& game = *adversarial;
+  auto& game = dynamic_cast<AdversarialGame&>(*session.game);
   Report report;
   report.preset = session.options.preset;
   report.step = game.steps();
@@ -136,11 +134,22 @@ void write_report(const fs::path& folder, const Report& report) {
   atomic_write(folder / "index.html", html_page(report));
 }
 
+void check_game(const InspectLine& line, const GameChoice& game) {
+  if (game == GameKind::adversarial) return;
+  const std::string page = line.run.empty() ? "index.html in its folder" : RunDirectory(line.run).page().string();
+  throw UsageError(
+      fmt::format("inspect shows the two losses of the game adversarial, and this game is {}. Histograms of scores, "
+                  "gradient norms by layer and singular values of its training are on the run's own page: {}",
+                  game.name(), page));
+}
+
 int inspect(const InspectLine& line) {
   const TrainOptions options = resolve_line(line);
+  check_game(line, options.game_kind);
   if (options.device != "cpu") throw UsageError("inspect computes on the CPU only; leave out --device");
   std::optional<Checkpoint> checkpoint;
   if (!line.run.empty()) checkpoint = read_checkpoint(checkpoint_file(line));
+  if (checkpoint && line.given.contains("data")) checkpoint->other_data = OtherData::accept;
   const fs::path folder = !line.out.empty()   ? fs::path(line.out)
                           : !line.run.empty() ? fs::path(line.run) / "inspect"
                                               : fs::path("inspect-" + options.preset);

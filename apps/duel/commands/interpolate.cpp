@@ -8,6 +8,7 @@
 
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/generator_source.h"
+#include "apps/duel/output_file.h"
 #include "duel/gan/class_mixer.h"
 #include "duel/gan/media/animation.h"
 #include "duel/gan/media/png.h"
@@ -56,20 +57,38 @@ Choices choices_of(const InterpolateLine& line) {
     throw UsageError(fmt::format("--path must be {}, not '{}'", takes(c.path), line.path));
   if (!line.to_label.empty() && (line.label.empty() || c.vary == Vary::z))
     throw UsageError("--to-class is the class at the other end: it needs --class, and --vary y or both");
-  if (!line.animation.empty() && fs::path(line.animation).extension() != ".png" &&
-      fs::path(line.animation).extension() != ".apng")
-    throw UsageError(
-        fmt::format("--animation writes animated PNG files: call it something.png, not {}", line.animation));
   return c;
+}
+
+fs::path sheet_of(const InterpolateLine& line) {
+  return !line.out.empty() ? fs::path(line.out) : fs::path(line.from.run) / "interpolation.png";
+}
+
+// That both results can be written where they are to go.
+void check_outputs(const InterpolateLine& line) {
+  const fs::path sheet = sheet_of(line), animation = line.animation;
+  if (sheet.extension() != ".png")
+    throw UsageError(
+        fmt::format("--out is the sheet, a PNG file: call it something.png, not {}; an animated GIF is "
+                    "what --animation writes",
+                    line.out));
+  check_output("--out", sheet, FileKind::png);
+  if (animation.empty()) return;
+  const bool gif = animation.extension() == ".gif";
+  if (!gif && animation.extension() != ".png" && animation.extension() != ".apng")
+    throw UsageError(fmt::format("--animation writes animated PNG and GIF files: call it something.png or .gif, not {}",
+                                 line.animation));
+  if (fs::weakly_canonical(animation) == fs::weakly_canonical(sheet))
+    throw UsageError(fmt::format("--animation: {} is the sheet's name; choose another", line.animation));
+  check_output("--animation", animation, gif ? FileKind::gif : FileKind::png);
 }
 
 // Classes that the line leaves open are drawn, the two of a row different; of one class that stays, in turn.
 Ends ends_of(const InterpolateLine& line, const Choices& c, Generator& generator) {
   Rng draws(line.seed);
-  const Shape shape{line.rows, generator.latent()};
   Ends ends;
-  ends.z0 = draw_latents(draws, shape, c.noise);
-  ends.z1 = c.vary == Vary::y ? ends.z0 : draw_latents(draws, shape, c.noise);
+  ends.z0 = generator.draw_latents(draws, line.rows, c.noise);
+  ends.z1 = c.vary == Vary::y ? ends.z0 : generator.draw_latents(draws, line.rows, c.noise);
   const std::int64_t classes = generator.classes();
   std::optional<std::int64_t> from, to;
   if (!line.label.empty()) from = generator.find_class(line.label, "--class");
@@ -138,6 +157,7 @@ Tensor there_and_back(const std::vector<Tensor>& columns, std::int64_t rows) {
 int interpolate(const InterpolateLine& line) {
   check_line(line.from);
   const Choices choices = choices_of(line);
+  check_outputs(line);
   Generator generator(line.from);
   Interpolation way(line, choices, generator);
   std::vector<Tensor> columns;
@@ -147,7 +167,7 @@ int interpolate(const InterpolateLine& line) {
   const auto count = static_cast<std::int64_t>(columns.size());
   Tensor sheet = Tensor::empty({line.rows, count, first.size(1), first.size(2), first.size(3)}, first.options());
   for (std::int64_t i = 0; i < count; ++i) sheet.select(1, i).copy_(columns[static_cast<std::size_t>(i)]);
-  const fs::path out = !line.out.empty() ? fs::path(line.out) : fs::path(line.from.run) / "interpolation.png";
+  const fs::path out = sheet_of(line);
   if (out.has_parent_path()) make_folder("interpolate", out.parent_path());
   write_png(out, picture_grid(sheet.reshape({line.rows * count, first.size(1), first.size(2), first.size(3)}), count));
   fmt::print("{}: {} rows of {} pictures of {}\n", out.string(), line.rows, count, generator.name());
@@ -188,9 +208,10 @@ Command interpolate_command(CLI::App& program) {
   add_options(*app, line->noise);
   app->add_option("--out", line->out, "the sheet; default: interpolation.png in the run's folder, or here")
       ->type_name("FILE.png");
-  app->add_option("--animation", line->animation, "write an animated PNG too, that goes there and back for ever")
-      ->type_name("FILE.png");
-  number("--fps", line->frames_per_second, "its frames per second");
+  app->add_option("--animation", line->animation,
+                  "write an animated PNG too, or a GIF in 256 colours, that goes there and back for ever")
+      ->type_name("FILE.png|FILE.gif");
+  number("--fps", line->frames_per_second, "its frames per second; a GIF's last hundredths of a second, two at least");
   number("--batch-size", line->batch_size, "pictures that are drawn at once");
   return {app, [line] { return interpolate(*line); }};
 }

@@ -9,8 +9,9 @@
 
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/generator_source.h"
+#include "apps/duel/open_data.h"
+#include "apps/duel/output_file.h"
 #include "apps/duel/run_directory.h"
-#include "apps/duel/session.h"
 #include "duel/gan/data/resize.h"
 #include "duel/gan/games/show.h"
 #include "duel/gan/media/png.h"
@@ -172,32 +173,32 @@ int neighbours(const NeighboursLine& line) {
   check_numbers(line);
   const LatentOptions noise = latent_options(line.noise);
   const TrainOptions options = run_options(line);
+  const fs::path out = !line.out.empty() ? fs::path(line.out) : fs::path(line.from.run) / "neighbours.png";
+  check_output("--out", out, FileKind::png);
+  const std::unique_ptr<Dataset> data = open_data(
+      options.data, [](const std::string& text) { fmt::print(stderr, "duel: {}\n", text); }, options.settings);
   Generator generator(line.from);
   std::optional<std::int64_t> only;
   if (!line.label.empty()) only = generator.find_class(line.label, "--class");
   Rng draws(line.seed);
-  const Tensor z = draw_latents(draws, {line.count, generator.latent()}, noise);
+  const Tensor z = generator.draw_latents(draws, line.count, noise);
   const Tensor labels = labels_in_turn(line.count, generator.classes(), only);
   const Tensor samples = generator.draw(z, labels, line.batch_size);
-  const Session session(options);
-  const Dataset& data = session.data.dataset();
   Search search(samples, line.neighbours, line.downscale);
-  search_data(search, data, options.data.transform, generator.picture());
+  search_data(search, *data, options.data.transform, generator.picture());
   check(!search.found().front().empty(), "neighbours", "no picture of the data could be read");
-
-  const fs::path out = !line.out.empty() ? fs::path(line.out) : fs::path(line.from.run) / "neighbours.png";
   if (out.has_parent_path()) make_folder("neighbours", out.parent_path());
   write_png(out, sheet_of(samples, search));
   fmt::print("sample  grey levels  nearest picture\n");
   for (std::size_t s = 0; s < search.found().size(); ++s) {
     const Neighbour& nearest = search.found()[s].front();
     fmt::print("{:6}  {:11.2f}  {}\n", s, std::sqrt(nearest.distance / static_cast<double>(search.numbers())),
-               data.name(nearest.index));
+               data->name(nearest.index));
   }
   fmt::print(
       "{}: {} samples of {}, each before its {} nearest of {} pictures; grey levels: root mean squares of the "
       "differences\n",
-      out.string(), line.count, generator.name(), search.found().front().size(), data.size());
+      out.string(), line.count, generator.name(), search.found().front().size(), data->size());
   return 0;
 }
 

@@ -31,11 +31,10 @@ void add_option_flags(CLI::App& app, const std::shared_ptr<OptionWords>& words) 
       ->allow_extra_args(false)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   TrainOptions defaults;
-  const Json values = to_json(defaults);
   describe(defaults, [&](const OptionInfo& info, const auto& value) {
-    const Json& standard = values[info.name];
+    const Json standard = as_json(value);
     CLI::Option* option = app.add_option_function<std::string>(
-        flag(info.name), [words, name = info.name](const std::string& word) { words->flags[name] = word; },
+        flag(info.name), [words, name = std::string(info.name)](const std::string& word) { words->flags[name] = word; },
         fmt::format("{} ({})", info.help, expects(info, value)));
     option->group(info.group)
         ->type_name("")

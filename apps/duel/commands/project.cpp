@@ -9,6 +9,7 @@
 
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/generator_source.h"
+#include "apps/duel/output_file.h"
 #include "duel/autograd/ops.h"
 #include "duel/autograd/pool.h"
 #include "duel/gan/data/transform.h"
@@ -87,7 +88,7 @@ Variable loss_of(const Variable& pictures, const Variable& target, const Project
 
 Projection projected(Generator& generator, const Tensor& target, const Tensor& labels, const ProjectLine& line) {
   Rng draws = Rng(line.seed).split();  // not the noise that sample draws
-  Latents latents{Variable::leaf(draws.normal({line.starts, generator.latent()}))};
+  Latents latents{Variable::leaf(generator.draw_latents(draws, line.starts))};
   Adam optimizer(latents, {.lr = line.lr});
   Projection result;
   const std::int64_t shown = std::min(kShown - 1, line.steps);
@@ -108,6 +109,11 @@ Projection projected(Generator& generator, const Tensor& target, const Tensor& l
 int project(const ProjectLine& line) {
   check_line(line.from);
   check_numbers(line);
+  const fs::path out = !line.out.empty() ? fs::path(line.out) : fs::path(line.from.run) / "projection.png";
+  if (fs::exists(out) && fs::equivalent(out, line.in))
+    throw UsageError(fmt::format("{} would be overwritten: give another --out", line.in));
+  check_output("--out", out, FileKind::png);
+  if (!line.latent.empty()) check_output("--latent", line.latent, FileKind::npz);
   Generator generator(line.from);
   std::optional<std::int64_t> only;
   if (!line.label.empty()) only = generator.find_class(line.label, "--class");
@@ -118,9 +124,6 @@ int project(const ProjectLine& line) {
 
   std::vector<Tensor> columns{target, p.shots.back().pictures.slice(0, best, best + 1)};
   for (const Shot& shot : p.shots) columns.push_back(shot.pictures.slice(0, best, best + 1));
-  const fs::path out = !line.out.empty() ? fs::path(line.out) : fs::path(line.from.run) / "projection.png";
-  if (fs::exists(out) && fs::equivalent(out, line.in))
-    throw UsageError(fmt::format("{} would be overwritten: give another --out", line.in));
   if (out.has_parent_path()) make_folder("project", out.parent_path());
   write_png(out, side_by_side(columns));
   const Tensor z = p.z.slice(0, best, best + 1), label = labels.slice(0, best, best + 1);

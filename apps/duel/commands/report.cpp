@@ -76,14 +76,26 @@ std::vector<Json> with_pictures(std::vector<Json> records, const fs::path& run, 
   return kept;
 }
 
+// A training run appends to its own page, which must not be exchanged under it; what it has written will do.
+bool acquired(RunDirectory& own, const ReportLine& line) {
+  try {
+    own.acquire();
+    return true;
+  } catch (const Error& e) {
+    if (line.embed || !is_report_page(own.page())) throw;
+    fmt::print("{}: up to date as the run itself has written it, and not written anew: {}\n", own.page().string(),
+               e.what());
+    return false;
+  }
+}
+
 int report(const ReportLine& line) {
   check_line(line);
   const fs::path out = line.out.empty() ? fs::path(line.runs[0]) : fs::path(line.out), file = out / "index.html";
   if (fs::exists(file) && !is_report_page(file))
     throw UsageError(fmt::format("{} is there and is none of ours; choose another folder with --out", file.string()));
-  // A training run appends to its own page, which must not be exchanged under it.
   RunDirectory own(out);
-  if (line.out.empty()) own.acquire();
+  if (line.out.empty() && !acquired(own, line)) return 0;
   fs::create_directories(out);
   std::string page = report_page();
   const std::vector<std::string> names = names_of(line.runs);

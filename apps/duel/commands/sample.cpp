@@ -10,6 +10,7 @@
 
 #include "apps/duel/commands/commands.h"
 #include "apps/duel/generator_source.h"
+#include "apps/duel/output_file.h"
 #include "duel/gan/media/npz.h"
 #include "duel/gan/media/png.h"
 #include "duel/gan/pictures.h"
@@ -84,14 +85,14 @@ void set_standing_statistics(const Drawing& d, const LatentOptions& noise) {
   reset_running_statistics(network);
   Rng draws = Rng(d.line.seed).split();
   for (std::int64_t i = 0; i < d.line.standing_statistics; ++i) {
-    const Tensor z = draw_latents(draws, {d.line.batch_size, d.generator.latent()}, noise);
+    const Tensor z = d.generator.draw_latents(draws, d.line.batch_size, noise);
     const Tensor labels = draws.integers({d.line.batch_size}, d.generator.classes());
     d.generator(z, labels, {.mode = Mode::train, .rng = &draws, .statistics = StatisticsUpdate::cumulative});
   }
 }
 
 Tensor draw(const Drawing& d, Rng& draws, const Tensor& labels, const LatentOptions& noise) {
-  const Tensor z = draw_latents(draws, {labels.size(0), d.generator.latent()}, noise);
+  const Tensor z = d.generator.draw_latents(draws, labels.size(0), noise);
   return d.generator.draw(z, labels, d.line.batch_size);
 }
 
@@ -195,6 +196,7 @@ void check_numbers(const SampleLine& line) {
   if (line.npz.empty() + line.curve.empty() + (line.sheet == 0) < 2)
     throw UsageError("one thing at a time: --npz, --sheet or --truncation-curve");
   if (!line.npz.empty() && !line.out.empty()) throw UsageError("--npz says itself where to: leave out --out");
+  if (!line.npz.empty()) check_output("--npz", line.npz, FileKind::npz);
   if (!line.curve.empty() && line.noise.truncation != 0)
     throw UsageError("--truncation-curve goes through truncations: leave out --truncation");
   if (line.sheet > 0 && line.count)

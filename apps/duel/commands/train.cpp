@@ -24,7 +24,7 @@ enum class Start : std::uint8_t { fresh, restore, remove };  // remove what is t
 struct TrainLine {
   std::string program;  // as the user called it
   std::string run, from_checkpoint;
-  bool restore = false, remove = false, detect_anomaly = false;
+  bool restore = false, remove = false, detect_anomaly = false, other_data = false;
   std::shared_ptr<OptionWords> words = std::make_shared<OptionWords>();
 };
 
@@ -75,9 +75,17 @@ Start choose(const TrainLine& line, const RunDirectory& run) {
 
 TrainOptions resolve_line(const TrainLine& line, const RunDirectory& run, Start start) {
   std::vector<Layer> layers = option_layers(*line.words);
-  if (start == Start::restore) layers.insert(layers.begin(), read_json_layer(run.config().string()));
+  TrainOptions before;
+  if (start == Start::restore) {
+    layers.insert(layers.begin(), read_json_layer(run.config().string()));
+    try {
+      before = resolve({layers[0]});
+    } catch (const UsageError& e) {
+      throw UsageError(cat(e.what(), kPluginHint));
+    }
+  }
   const TrainOptions options = resolve(layers);
-  if (start == Start::restore) refuse_changes(resolve({layers[0]}), options, {Scope::numbers, Scope::origin});
+  if (start == Start::restore) refuse_changes(before, options, {Scope::numbers, Scope::origin});
   if (options.steps == 0 && options.epochs == 0)
     throw UsageError("how long to train? Give --steps, --epochs or a --preset");
   return options;
@@ -109,7 +117,8 @@ void restore(Trainer& trainer, const TrainLine& line, const RunDirectory& run, c
     fmt::print("{} has no checkpoint yet: starting from the beginning\n", run.folder().string());
     return;
   }
-  const Checkpoint checkpoint = read_or_suggest(file, line, run);
+  Checkpoint checkpoint = read_or_suggest(file, line, run);
+  if (line.other_data) checkpoint.other_data = OtherData::accept;
   refuse_changes(checkpoint.options, options, {Scope::numbers});
   trainer.restore(checkpoint);
   if (trainer.step() < trainer.total_steps())
@@ -134,7 +143,7 @@ void print_end(Trainer::End end, const Trainer& trainer, const TrainLine& line, 
   if (fs::exists(run.page())) fmt::print("  page        {}\n", run.page().string());
   fmt::print("  pictures    {}\n  metrics     {}\n  checkpoint  {}\n", run.samples(trainer.step()).string(),
              run.metrics().string(), run.latest_checkpoint().string());
-  const bool of_noise = game == GameKind::adversarial || game == GameKind::autoencode;
+  const bool of_noise = game != GameKind::translate && game != GameKind::cycle;
   fmt::print("and {} with\n  {} {} --run {} {}\n", of_noise ? "draw more" : "turn pictures", quoted(line.program),
              of_noise ? "sample" : "translate", quoted(line.run), of_noise ? "--num-samples 100" : "IN OUT");
 }
@@ -142,6 +151,7 @@ void print_end(Trainer::End end, const Trainer& trainer, const TrainLine& line, 
 int train(TrainLine line) {
   if (line.restore && line.remove) throw UsageError("--restore and --delete exclude each other");
   if (!line.from_checkpoint.empty() && !line.restore) throw UsageError("--from-checkpoint needs --restore");
+  if (line.other_data && !line.restore) throw UsageError("--other-data needs --restore");
   if (line.run.empty()) line.run = default_run(resolve(option_layers(*line.words)));
   RunDirectory run(line.run);
   const Start start = choose(line, run);
@@ -187,6 +197,8 @@ Command train_command(CLI::App& program) {
   app->add_flag("--delete", line->remove, "remove the run that is there, and start anew");
   app->add_option("--from-checkpoint", line->from_checkpoint, "with --restore: this checkpoint instead of the latest")
       ->type_name("FILE");
+  app->add_flag("--other-data", line->other_data,
+                "with --restore: go on although the data are not those that the checkpoint was made with");
   app->add_flag("--detect-anomaly", line->detect_anomaly,
                 "stop at the first operation, forward or backward, that gives NaN or infinity, and say which and where "
                 "it was called; up to twice as slow");

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "apps/duel/commands/commands.h"
+#include "apps/duel/output_file.h"
 #include "apps/duel/translator.h"
 #include "duel/gan/media/picture.h"
 #include "duel/gan/media/png.h"
@@ -76,6 +77,7 @@ void refuse_overwriting(const std::vector<fs::path>& files, const std::vector<fs
   for (const fs::path& result : results)
     if (inputs.contains(fs::weakly_canonical(result)))
       throw UsageError(fmt::format("{} would be overwritten: give another folder to write to", result.string()));
+  for (const fs::path& result : results) check_output("out", result, FileKind::png);
 }
 
 // Undefined, having said why, for one that can't be translated: others may do better.
@@ -108,6 +110,8 @@ int translate(const TranslateLine& line) {
     ++done;
   }
   fmt::print("{} picture{} in {}", done, done == 1 ? "" : "s", line.out);
+  if (const std::optional<Size2>& size = translator.size(); size && line.how.size.empty())
+    fmt::print(", resized to {} as in training (--size keep: as they are)", to_text(*size));
   if (done < files.size()) fmt::print("; {} could not be translated", files.size() - done);
   fmt::print("\n");
   return done < files.size() ? 1 : 0;

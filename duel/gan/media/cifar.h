@@ -4,7 +4,6 @@
 #include <filesystem>
 
 #include "duel/gan/data/tensor_dataset.h"
-#include "duel/gan/media/idx.h"
 
 namespace duel {
 

@@ -12,8 +12,6 @@ namespace duel {
 /// against the file's before memory is taken.
 Tensor read_idx(const std::filesystem::path& path);
 
-enum class Split : std::uint8_t { train, test };
-
 /// MNIST, Fashion-MNIST, EMNIST or the like: NAMEtrain-images-idx3-ubyte and NAMEtrain-labels-idx1-ubyte, for the test
 /// split NAMEt10k-... or NAMEtest-..., each plain or with `.gz`. `path` is the folder they are in or, where that has
 /// several data sets such as EMNIST's, one of their files of pictures, of either split. Pictures [N, 1, H, W]; those of

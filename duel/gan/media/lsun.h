@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "duel/gan/data/dataset.h"
-#include "duel/gan/media/idx.h"
 
 namespace duel {
 

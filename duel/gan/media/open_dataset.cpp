@@ -13,6 +13,7 @@
 #include "duel/gan/media/class_labels.h"
 #include "duel/gan/media/font.h"
 #include "duel/gan/media/hdf5.h"
+#include "duel/gan/media/idx.h"
 #include "duel/gan/media/image_folder.h"
 #include "duel/gan/media/lsun.h"
 #include "duel/gan/media/zip_dataset.h"
@@ -274,12 +275,12 @@ std::unique_ptr<Dataset> open_dataset(const fs::path& path, const OpenOptions& o
   check(fs::exists(path, ignored), kOpen, "there is no ", path, " here (in ", fs::current_path(ignored),
         "); say where the data are");
   check(options.max_size >= 0, kOpen, "max_size is ", options.max_size, "; 0 means all");
-  const Format& format = find_format(path, options.format);
-  Opened dataset = format.open(path, options);
+  const Format* format = options.open ? nullptr : &find_format(path, options.format);
+  Opened dataset = format ? format->open(path, options) : options.open(path, options.split);
   if (!options.classes.empty() && dataset->class_names() != options.classes)
     dataset = select_classes(std::move(dataset), options.classes);
   if (options.max_size > 0) dataset = take_first(std::move(dataset), options.max_size);
-  const bool caches_itself = format.open == open_unaligned;
+  const bool caches_itself = format && format->open == open_unaligned;
   if (!options.cache.empty() && !caches_itself)
     dataset = cached(*dataset, options.cache, {.progress = {}, .warn = options.warn});
   return dataset;

@@ -9,13 +9,14 @@
 #include <vector>
 
 #include "duel/gan/data/dataset.h"
-#include "duel/gan/media/idx.h"
 #include "duel/gan/media/paired.h"
 
 namespace duel {
 
 struct OpenOptions {
   std::string format = "auto";         ///< one of `dataset_formats()`, or "auto"
+  /// Opens a format of one's own, in place of the one that `format` names.
+  std::function<std::unique_ptr<Dataset>(const std::filesystem::path& path, Split split)> open{};
   Split split = Split::train;          ///< of those that are divided; folders and files without division have only one
   std::vector<std::string> classes{};  ///< only these, renumbered in this order; all where it is empty
   std::int64_t max_size = 0;           ///< only the first ones; 0: all
