@@ -297,7 +297,10 @@ template <class F>
 void describe_settings(TrainOptions& o, F&& f) {
   for (PartSetting& s : o.settings) {
     Parameter& p = s.parameter;
-    OptionInfo info{s.group.c_str(), s.key.c_str(), p.help.c_str(), Scope::numbers, {p.low, p.high}, p.choices};
+    const bool looks_on = parts().loggers.find(s.part) || parts().snapshots.find(s.part);
+    OptionInfo info{s.group.c_str(), s.key.c_str(), p.help.c_str(), looks_on ? Scope::session : Scope::numbers};
+    info.range = {p.low, p.high};
+    info.choices = p.choices;
     info.in_use = is_chosen(o, s.part);
     std::visit([&](auto& value) { f(info, value); }, p.value);
   }

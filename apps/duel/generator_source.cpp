@@ -108,7 +108,8 @@ Generator::Loaded Generator::from_checkpoint(const GeneratorLine& line) {
   Rng rng(0);
   Network network = blueprint.make(rng);
   if (game == GameKind::plugin && network.input().shape.dim() != 1)
-    throw UsageError(fmt::format("the run's game {} has no network that makes pictures of noise", c.options.game_kind.name()));
+    throw UsageError(
+        fmt::format("the run's game {} has no network that makes pictures of noise", c.options.game_kind.name()));
   StateDict state = part(c.content.tensors, game == GameKind::adversarial || !line.network.empty() ? wanted : name);
   load_state_dict(network, state, c.file.c_str());
   return {std::move(network),

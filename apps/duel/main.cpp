@@ -73,6 +73,7 @@ void add_plugin_option(CLI::App& command) {
           "the same")
       ->type_name("FILE")
       ->allow_extra_args(false);
+  for (CLI::App* of_it : command.get_subcommands({})) add_plugin_option(*of_it);
 }
 
 int run(int argc, char** argv) {
@@ -85,7 +86,6 @@ int run(int argc, char** argv) {
       project_command(program), translate_command(program), info_command(program),        convert_command(program),
       config_command(program),  inspect_command(program),   report_command(program),      data_command(program)};
   add_plugin_option(program);
-  for (const Command& command : commands) add_plugin_option(*command.line);
   try {
     program.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version

@@ -149,16 +149,18 @@ std::unique_ptr<Game> make_plugin_game(const TrainOptions& o, std::uint64_t seed
 }  // namespace
 
 AdversarialLoss chosen_loss(const TrainOptions& o) {
+  if (o.loss == "wgan-gp" && o.game_kind != GameKind::adversarial)
+    throw UsageError("--loss wgan-gp: only the game adversarial has its gradient penalty; choose another loss");
   const auto* part = parts().losses.find(o.loss);
   if (!part) return adversarial_loss(o.loss == "wgan-gp" ? "wgan" : o.loss);
-  AdversarialLoss loss = part->make(with_settings(part->name, part->parameters, o.settings));
+  AdversarialLoss loss = make_part(parts().losses, *part, o.settings);
   loss.name = o.loss;
   return loss;
 }
 
 DrawNoise chosen_noise(const TrainOptions& o) {
   if (const auto* part = parts().noises.find(o.latent_distribution))
-    return part->make(with_settings(part->name, part->parameters, o.settings));
+    return make_part(parts().noises, *part, o.settings);
   return o.latent_distribution == "uniform" ? uniform_noise : normal_noise;
 }
 

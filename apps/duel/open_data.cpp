@@ -23,8 +23,8 @@ OpenOptions open_options(const DataOptions& d, const Warn& warn, const Settings&
                 .cache = d.cache,
                 .warn = warn};
   if (const auto* part = parts().datasets.find(d.format))
-    o.open = [part, values = with_settings(part->name, part->parameters, settings)](const auto& path, Split split) {
-      return part->make(path, split, values);
+    o.open = [part, settings](const auto& path, Split split) {
+      return make_part(parts().datasets, *part, settings, path, split);
     };
   return o;
 }

@@ -184,19 +184,17 @@ void forget_model(TrainOptions& options, const Layer& layer) {
 }
 
 // What belongs to one game, under a heading "Game: cycle" or "Game: adversarial, burn-in", does nothing in another. A
-// preset whose game was exchanged may have it all the same.
-void refuse_other_games(const Configuration& configuration) {
+// preset whose game was exchanged may have it all the same, as in `of_preset`.
+void refuse_other_games(TrainOptions options, const Json& of_preset) {
   constexpr std::string_view kHeading = "Game: ";
   const Json defaults = to_json({});
-  TrainOptions options = configuration.options;
   const std::string game = options.game_kind.name();
   describe(options, [&](const OptionInfo& info, const auto& value) {
     const std::string_view group = info.group;
     if (!group.starts_with(kHeading)) return;
     const std::string_view owner = group.substr(kHeading.size(), group.find(',') - kHeading.size());
-    if (owner == game || as_json(value) == value_of(defaults, info.name)) return;
-    const auto source = configuration.sources.find(info.name);
-    if (source != configuration.sources.end() && !source->second.starts_with("preset "))
+    const Json given = as_json(value);
+    if (owner != game && given != value_of(defaults, info.name) && given != value_of(of_preset, info.name))
       usage_error("{} is an option of game {}, and this is game {}: leave it out", flag(info.name), owner, game);
   });
 }
@@ -381,12 +379,15 @@ std::vector<Layer> preset_layers(const std::string& name, std::span<const Preset
 Configuration configure(const std::vector<Layer>& layers) {
   TrainOptions named;
   for (const Layer& layer : layers) apply(named, layer);  // for the preset's name and the errors
-  std::vector<Layer> all = preset_layers(named.preset);
-  all.insert(all.end(), layers.begin(), layers.end());
   Configuration configuration;
-  for (const Layer& layer : all)
-    for (auto& [name, source] : apply(configuration.options, layer)) configuration.sources[name] = source;
-  refuse_other_games(configuration);
+  const auto add = [&](const std::vector<Layer>& more) {
+    for (const Layer& layer : more)
+      for (auto& [name, source] : apply(configuration.options, layer)) configuration.sources[name] = source;
+  };
+  add(preset_layers(named.preset));
+  const Json of_preset = to_json(configuration.options);
+  add(layers);
+  refuse_other_games(configuration.options, of_preset);
   return configuration;
 }
 

@@ -162,7 +162,7 @@ struct TrainOptions {
   double beta = 1, sparsity = 0;
   std::string latent_distribution = "normal";
   std::vector<PartSetting> settings = default_settings();  // of plug-ins' parts
-  BatchShape data_shape{{1, 28, 28}, {}, 10};  // filled in when there are data
+  BatchShape data_shape{{1, 28, 28}, {}, 10};              // filled in when there are data
 
   static AdversarialGameOptions default_game();
 };

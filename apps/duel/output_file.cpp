@@ -40,12 +40,14 @@ constexpr std::array<Kind, 5> kKinds = {{
 void check_output(const char* option, const fs::path& file, FileKind kind) {
   std::error_code none;
   if (!fs::exists(file, none)) return;
-  std::string bytes(16, '\0');
-  std::ifstream stream(file, std::ios::binary);
-  stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(stream.gcount()));
   const Kind& k = kKinds[static_cast<std::size_t>(kind)];
-  if (fs::is_regular_file(file, none) && (bytes.empty() || k.is_start(bytes))) return;
+  if (fs::is_regular_file(file, none)) {  // a pipe would let the reader wait
+    std::string bytes(16, '\0');
+    std::ifstream stream(file, std::ios::binary);
+    stream.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    bytes.resize(static_cast<std::size_t>(stream.gcount()));
+    if (bytes.empty() || k.is_start(bytes)) return;
+  }
   throw UsageError(
       fmt::format("{}: {} is there already and is no {}, which is all that would be replaced; choose another "
                   "name",

@@ -3,7 +3,8 @@
 #include <tuple>
 
 namespace duel::app {
-Oversight::Oversight(const TrainOptions& o) {
+
+Oversight::Oversight(const TrainOptions& o) : turns_(o.switch_discriminator > 0 || o.switch_generator > 0) {
   std::tie(criterion_, larger_is_better_) = best_criterion(o);
   if (parts().criteria.find(criterion_)) criterion_.clear();
 }
@@ -17,14 +18,13 @@ void Oversight::observe_criterion(double value) {
 std::vector<Finding> Oversight::observe(std::int64_t step, const Numbers& numbers) {
   if (!criterion_.empty()) {
     const double* value = numbers.find(criterion_);
-    if (!value) {
+    if (!value && !turns_) {
       std::string names;
       for (const auto& [name, number] : numbers) names += (names.empty() ? "" : ", ") + name;
       throw UsageError(cat("--best: a step has no number '", criterion_, "'; it has ", names));
     }
     double* sum = sum_.mutable_data<double>();
-    sum[0] += *value;
-    sum[1] += 1;
+    if (value) sum[0] += *value, sum[1] += 1;
   }
   return watch_.observe(step, numbers);
 }

@@ -27,6 +27,7 @@ class Oversight {
  private:
   std::string criterion_;  // a number's name; "" for none, and for a plug-in's
   bool larger_is_better_ = false;
+  bool turns_;  // a step has the numbers of one side only
   DivergenceWatch watch_;
   Tensor sum_ = Tensor::zeros({2}, {.dtype = DType::float64});   // of the criterion, and their number
   Tensor best_ = Tensor::zeros({2}, {.dtype = DType::float64});  // 1 and the best mean, once there is one

@@ -76,7 +76,12 @@ void fail_no_part(const std::string& name, const char* option, const char* kind,
 
 const CatalogueEntry& find_model(std::string_view name) {
   const CatalogueEntry* entry = parts().models.find(name);
-  return entry ? *entry : catalogue_entry(name);
+  if (entry) return *entry;
+  try {
+    return catalogue_entry(name);
+  } catch (const Error& e) {
+    throw UsageError(cat(e.what(), "; a plug-in's needs --plugin FILE"));
+  }
 }
 
 }  // namespace duel::app

@@ -41,6 +41,15 @@ const P& find_part(const Parts<P>& parts, const std::string& name, const char* o
 /// The entry of that name, of a plug-in or of the catalogue. Throws as `catalogue_entry`.
 const CatalogueEntry& find_model(std::string_view name);
 
+/// What the part makes of `given` and of the values that its settings have; throws if that is nothing.
+template <class P, class... Given>
+auto make_part(const Parts<P>& parts, const P& part, std::span<const PartSetting> settings, const Given&... given) {
+  auto made = part.make(given..., with_settings(part.name, part.parameters, settings));
+  if constexpr (requires { made == nullptr; })
+    check(made != nullptr, "train", "the plug-in's ", parts.kind(), " '", part.name, "' made none");
+  return made;
+}
+
 [[noreturn]] void fail_no_part(const std::string& name, const char* option, const char* kind,
                                const std::vector<std::string>& known);
 

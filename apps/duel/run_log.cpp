@@ -30,13 +30,19 @@ std::optional<double> largest_singular_value(const Tensor& weight) {
 
 }  // namespace
 
-RunLog::RunLog(const RunDirectory& run, const TrainOptions& o, std::int64_t step) : metrics_(run.metrics(), step) {
+void RunLog::check_loggers(const TrainOptions& o) {
   const std::vector<std::string> own = logger_names();
+  for (const std::string& name : o.loggers)
+    if (std::find(own.begin(), own.end(), name) == own.end())
+      static_cast<void>(find_part(parts().loggers, name, "--loggers", own));
+}
+
+RunLog::RunLog(const RunDirectory& run, const TrainOptions& o, std::int64_t step) : metrics_(run.metrics(), step) {
+  check_loggers(o);
   for (const std::string& name : o.loggers) {
-    if (std::find(own.begin(), own.end(), name) != own.end()) continue;
-    const auto& part = find_part(parts().loggers, name, "--loggers", own);
-    more_.push_back(part.make({run.folder(), step, to_json(o).dump()}, with_settings(name, part.parameters, o.settings)));
-    check(more_.back() != nullptr, "train", "the plug-in's logger '", name, "' made none");
+    const auto* part = parts().loggers.find(name);
+    const LoggerSetup setup{run.folder(), step, to_json(o).dump()};
+    if (part) more_.push_back(make_part(parts().loggers, *part, o.settings, setup));
   }
   if (has(o, "csv")) csv_.emplace(run.folder() / "metrics.csv", run.metrics());
   if (has(o, "html")) report_.emplace(run.folder(), step);

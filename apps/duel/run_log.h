@@ -14,6 +14,8 @@ namespace duel::app {
 
 class RunLog {
  public:
+  /// Throws UsageError for loggers that there are not.
+  static void check_loggers(const TrainOptions& options);
   /// Goes on after `step`.
   RunLog(const RunDirectory& run, const TrainOptions& options, std::int64_t step);
 

@@ -1,6 +1,7 @@
 #include "apps/duel/session.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -30,7 +31,7 @@ std::vector<Transform> plugin_transforms(const TrainOptions& o) {
   std::vector<Transform> transforms;
   for (const std::string& name : o.data.transforms) {
     const auto& part = find_part(parts().transforms, name, "--transforms");
-    transforms.push_back(part.make(with_settings(name, part.parameters, o.settings)));
+    transforms.push_back(make_part(parts().transforms, part, o.settings));
   }
   return transforms;
 }
@@ -65,7 +66,7 @@ DataLoader load(const TrainOptions& o, std::uint64_t seed, const Warn& warn) {
 
 Criterion plugin_criterion(const TrainOptions& o) {
   const auto* part = parts().criteria.find(best_criterion(o).first);
-  return part ? part->make(with_settings(part->name, part->parameters, o.settings)) : nullptr;
+  return part ? make_part(parts().criteria, *part, o.settings) : nullptr;
 }
 
 TrainOptions with_data(TrainOptions o, const DataLoader& data) {
@@ -101,7 +102,11 @@ Trained Session::trained() {
 }
 
 bool Session::is_best() {
-  if (criterion) oversight.observe_criterion(criterion(*game, data, Rng(options.seed)));
+  if (criterion) {
+    const double value = criterion(*game, data, Rng(options.seed));
+    check(!std::isnan(value), "train", "the plug-in's criterion ", options.best, " gave NaN");
+    oversight.observe_criterion(value);
+  }
   return oversight.is_best();
 }
 

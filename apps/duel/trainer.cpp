@@ -67,8 +67,9 @@ Trainer::Trainer(const TrainOptions& options, Anomalies anomalies)
   session_.game->prepare_snapshot(draws, session_.data);
   for (const std::string& name : options.snapshots) {
     const auto& part = find_part(parts().snapshots, name, "--snapshots");
-    snapshots_.emplace_back(name, part.make(with_settings(name, part.parameters, options.settings)));
+    snapshots_.emplace_back(name, make_part(parts().snapshots, part, options.settings));
   }
+  RunLog::check_loggers(options);
 }
 
 Numbers Trainer::make_step() {

@@ -25,10 +25,10 @@ std::int64_t multiple_of(const Blueprint& network) {
   return std::int64_t{1} << std::clamp<std::int64_t>(halvings, 0, 16);
 }
 
-// That to which training brought all pictures, if it did.
+// That to which training resized all pictures, if it did; what was cut out of pictures had their scale.
 std::optional<Size2> trained_size(const DataOptions& data, const Shape& picture) {
   const Preprocess p = data.transform.preprocess;
-  if (p == Preprocess::none || p == Preprocess::scale_width || p == Preprocess::pad_and_crop) return {};
+  if (p != Preprocess::resize && p != Preprocess::resize_and_crop) return {};
   return Size2{picture[1], picture[2]};
 }
 

@@ -17,7 +17,8 @@ Variable AdversarialLoss::generator(const Variable& fake) const {
 
 Variable AdversarialLoss::discriminator_towards(const Variable& real, const Variable& fake,
                                                 const Targets& targets) const {
-  check(discriminator_of_targets != nullptr, "AdversarialLoss", "the loss '", name, "' does not compare scores with targets");
+  check(discriminator_of_targets != nullptr, "AdversarialLoss", "the loss '", name,
+        "' does not compare scores with targets");
   return discriminator_of_targets(real, fake, targets);
 }
 

@@ -29,7 +29,7 @@ struct AdversarialLoss {
   OfScores discriminator;
   OfScores generator_of_scores;  ///< what `generator` calls; `real` is undefined unless it is needed
   GeneratorScores generator_scores = GeneratorScores::fake;
-  OfTargets discriminator_of_targets{};   ///< none where the loss does not compare with 1 and 0
+  OfTargets discriminator_of_targets{};  ///< none where the loss does not compare with 1 and 0
   std::optional<double> boundary = 0.0;  ///< between the scores of real and of fake; none where scores only compare
 
   /// The discriminator's side with other targets than 1 and 0; throws when the loss has none.

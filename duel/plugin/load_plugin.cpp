@@ -42,15 +42,15 @@ void* open_library(const std::filesystem::path& path, const std::filesystem::pat
   return library;
 }
 
-// One name of a setting belongs to one part.
-void check_settings(const Registry& registry) {
-  std::set<std::string> settings;
+// A name is that of one part, whatever its kind, as settings are told by it; on command lines _ and - are the same.
+void check_names(const Registry& registry) {
+  std::set<std::string> names;
   registry.each_kind([&](const auto& parts) {
-    for (const auto& part : parts.all())
-      if constexpr (requires { part.parameters; })
-        for (const Parameter& p : part.parameters.all())
-          check(settings.insert(part.name + "." + p.name).second, kLoad, "two parts have a setting ", part.name, ".",
-                p.name, ": give one of them, the ", parts.kind(), " '", part.name, "', another name");
+    for (const auto& part : parts.all()) {
+      if constexpr (!requires { part.parameters; }) continue;
+      check(names.insert(detail::flag_name(part.name)).second, kLoad, "two parts are called ", part.name,
+            ": give one of them, the ", parts.kind(), ", another name");
+    }
   });
 }
 
@@ -64,7 +64,7 @@ void load_plugin(const std::filesystem::path& file, Registry& registry) {
   Registry added = registry;
   try {
     find<void (*)(Registry&)>(library, "duel_register_plugin", file)(added);
-    check_settings(added);
+    check_names(added);
   } catch (const std::exception& e) {
     fail(kLoad, file, " can't register its parts: ", e.what());
   }

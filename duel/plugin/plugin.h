@@ -17,8 +17,8 @@ namespace duel {
 inline constexpr int kPluginInterface = 1;
 
 /// What must be the same of a plug-in and the program that loads it, in words: the interface, the compiler's
-/// conventions, and sizes of what is handed over.
-inline std::string plugin_abi() {
+/// conventions, and sizes of what is handed over. Hidden, so that each side tells its own and not the other's.
+[[gnu::visibility("hidden")]] inline std::string plugin_abi() {
   return cat("plug-in interface ", kPluginInterface, ", C++ ABI ", __GXX_ABI_VERSION, ", strings ",
              _GLIBCXX_USE_CXX11_ABI, ", sizes ", sizeof(Tensor), " ", sizeof(Variable), " ", sizeof(Network), " ",
              sizeof(Game), " ", sizeof(DataLoader), " ", sizeof(GameSetup), " ", sizeof(Registry));

@@ -34,13 +34,19 @@ const Parameter& Parameters::at(std::string_view name) const {
   fail("Parameters", "there is no '", name, "'", nearest(name, known));
 }
 
+std::string detail::flag_name(std::string name) {
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
 void detail::check_part(const char* kind, const std::string& name, const Parameters& parameters) {
   constexpr char kRule[] = " must begin with a lower-case letter, and have only those, digits, '-' and '_'";
   check(is_name(name), "Registry", "the name '", name, "' of a ", kind, kRule);
   std::set<std::string> names;
   for (const Parameter& p : parameters.all()) {
     check(is_name(p.name), "Registry", "the name '", p.name, "' of a parameter of the ", kind, " '", name, "'", kRule);
-    check(names.insert(p.name).second, "Registry", "the ", kind, " '", name, "' has two parameters '", p.name, "'");
+    check(names.insert(flag_name(p.name)).second, "Registry", "the ", kind, " '", name, "' has two parameters '",
+          p.name, "'");
     check(is_value(p), "Registry", "the default of parameter '", p.name, "' of the ", kind, " '", name,
           "' is none of its values");
   }

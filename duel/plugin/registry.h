@@ -134,6 +134,8 @@ class Parts {
 };
 
 namespace detail {
+/// As on a command line, where "_" is "-".
+std::string flag_name(std::string name);
 /// Throws, naming the kind, for the name of a part or of one of its parameters that can't be, and parameters that are
 /// there twice or whose defaults are none of their values.
 void check_part(const char* kind, const std::string& name, const Parameters& parameters);
@@ -163,6 +165,9 @@ void Parts<P>::add(P part) {
   if constexpr (requires { part.make; }) {
     detail::check_part(kind_, part.name, part.parameters);
     check(part.make != nullptr, "Registry", "the ", kind_, " '", part.name, "' has no function that makes it");
+    if constexpr (requires { part.networks; })
+      check(part.networks != nullptr, "Registry", "the ", kind_, " '", part.name,
+            "' does not say which networks it plays");
   } else {
     detail::check_part(kind_, part.name, {});
   }

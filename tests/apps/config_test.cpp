@@ -83,6 +83,13 @@ TEST_CASE("every value has a source, from the code that puts it there") {
   CHECK(c.options.steps == 0);
   CHECK(source("seed") == "default");
 
+  // What a run keeps of it is read again, although the preset's penalty means nothing to the game.
+  const TrainOptions again = configure({{to_json(c.options), "config.json"}}).options;
+  CHECK(to_json(again) == to_json(c.options));
+  Json with_penalty = to_json(c.options);
+  with_penalty["gp_weight"] = 3;
+  CHECK(contains(usage_error([&] { configure({{with_penalty, "config.json"}}); }), "is an option of game adversarial"));
+
   const Configuration other = configure({{{{"preset", "hinge-fashion"}, {"model", "BigGAN-C10"}}, ""}});
   CHECK(other.options.latent == 0);
   CHECK(other.sources.at("latent") == "default of model BigGAN-C10");

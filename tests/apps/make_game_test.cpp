@@ -147,6 +147,15 @@ TEST_CASE("labels and turns reach the games on pictures") {
   CHECK(hinge.game.regularisers.feature_distance == FeatureDistance::mean_absolute);
 }
 
+TEST_CASE("wgan-gp is for the game that has its penalty") {
+  TrainOptions o;
+  o.loss = "wgan-gp";
+  CHECK(chosen_loss(o).name == "wgan");
+  CHECK(adversarial_options(o).regularisers.gradient_penalty == 10);
+  o.game_kind = GameKind::translate;
+  CHECK_THROWS_WITH_AS(static_cast<void>(chosen_loss(o)), doctest::Contains("only the game adversarial"), UsageError);
+}
+
 }  // namespace duel::app
 
 namespace duel::testing {

@@ -63,6 +63,7 @@ TEST_CASE("a plug-in's settings are in the help and in the configuration") {
   CHECK_FALSE(config({}).contains("margin.width"));  // of no use there
   const auto hash = [](const Words& more) { return run(kPlugin + Words{"config", "--hash"} + more).out; };
   CHECK(hash({}) == run({"config", "--hash"}).out);
+  CHECK(hash({}) == hash({"--loggers", "diary"}));
   CHECK(hash({"--loss", "margin"}) != hash({"--loss", "margin", "--set", "margin.width=2"}));
 
   CHECK(contains(refused(kPlugin + Words{"config", "--loss", "margin", "--margin.width", "-1"}), "from 0 to 100"));
@@ -108,8 +109,39 @@ TEST_CASE("one run has a part of every kind, and goes on to the same bytes") {
   for (const char* file : {"checkpoints/latest.safetensors", "samples/step-000004.png", "samples/step-000004-mean.png"})
     CHECK_MESSAGE(file_content(run_folder / file) == file_content(folder / "cut" / file), file);
 
+  // What only looks on may change, and need not be there to draw.
+  const Words restore{"train", "--run", (folder / "cut").string(), "--restore"};
+  const Result other = run(kPlugin + restore + Words{"--steps", "5", "--loggers", "csv", "--snapshots", ""});
+  CHECK_MESSAGE(other.code == 0, other.err);
   const std::string lost = refused({"train", "--run", (folder / "cut").string(), "--restore", "--steps", "6"});
   CHECK_MESSAGE(contains(lost, "--plugin"), lost);
+}
+
+TEST_CASE("a run of a plug-in's model asks for it") {
+  const TempFolder folder;
+  const Words plain{"train",
+                    "--run",
+                    (folder / "run").string(),
+                    "--data",
+                    DUEL_SOURCE_DIR "/tests/golden/pictures",
+                    "--data-format",
+                    "flat",
+                    "--channels",
+                    "1",
+                    "--preprocess",
+                    "resize",
+                    "--load-size",
+                    "8x8"};
+  const Result made =
+      run(kPlugin + plain +
+          Words{"--model", "two-layer", "--width", "8", "--batch-size", "2", "--steps", "1", "--loggers", "diary"});
+  REQUIRE_MESSAGE(made.code == 0, made.err);
+  const std::string run_folder = (folder / "run").string();
+  for (const Words& words : {Words{"sample", "--run", run_folder}, Words{"train", "--run", run_folder, "--restore"}})
+    CHECK(contains(refused(words), "--plugin FILE"));
+  CHECK(
+      run({"data", "check", write_list(folder.path()).string(), "--data-format", "list", "--plugin", kExample}).code ==
+      0);
 }
 
 TEST_CASE("a plug-in's game trains, goes on and draws") {
@@ -151,6 +183,8 @@ TEST_CASE("libraries that can't be loaded") {
   CHECK(contains(why(DUEL_TEST_PLUGIN_missing_function), "loss_of_a_later_version"));
   CHECK(contains(why(DUEL_TEST_PLUGIN_own_name), "the loss 'hinge' has the name of one of duel's own"));
   CHECK(contains(why(DUEL_TEST_PLUGIN_no_name), "'Margin' of a loss must begin with a lower-case letter"));
+  CHECK(contains(why(DUEL_TEST_PLUGIN_one_name), "two parts are called my-twin"));
+  CHECK(contains(why(DUEL_TEST_PLUGIN_other_conventions), "C++ ABI 1016"));
   CHECK(contains(why(DUEL_TEST_PLUGIN_throws), "can't register its parts: no licence"));
   CHECK(contains(refused(Words{"config", "--plugin", kExample, "--plugin", kExample}),
                  "there is a model 'two-layer' of a plug-in already"));

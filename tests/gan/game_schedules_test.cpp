@@ -204,6 +204,14 @@ TEST_CASE("boosts: a run goes on to the same bits, and what can't be is refused"
   o = small();
   o.d_boost.every = -1;
   CHECK(error_of([&] { AdversarialGame game(o); }).find("d_boost") != std::string::npos);
+  o = small();
+  o.d_steps = 3;
+  o.learning.accumulations = 2;
+  CHECK(AdversarialGame(o).batches_until(5) == 30);
+  o.adaptive.generator = 0.5;  // each step is one update
+  CHECK(AdversarialGame(o).batches_until(5) == 10);
+  o.d_boost.d_steps = 3;
+  CHECK(error_of([&] { AdversarialGame game(o); }).find("leave out one of them") != std::string::npos);
 }
 
 TEST_CASE("the average: copied until it starts, then one update each interval") {

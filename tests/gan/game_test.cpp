@@ -26,7 +26,9 @@ const ConditionalDcganOptions kSmall{
 
 Options game_of(const ConditionalDcganOptions& model, const char* loss = "vanilla") {
   const CatalogueEntry networks = conditional_dcgan(model);
-  return {.generator = networks.network("generator"), .discriminator = networks.network("discriminator"), .loss = adversarial_loss(loss)};
+  return {.generator = networks.network("generator"),
+          .discriminator = networks.network("discriminator"),
+          .loss = adversarial_loss(loss)};
 }
 
 // Those of make_golden_nn.py.
@@ -320,7 +322,8 @@ TEST_CASE("data and options that do not fit are refused") {
   };
   CHECK(error_with([](Options& o) { o.loss = kGanLoss; }).find("use 'vanilla'") != std::string::npos);
   CHECK(error_of([] { adversarial_loss("hing"); }).find("known: gan") != std::string::npos);
-  CHECK(error_with([](Options& o) { o.loss = kWassersteinLoss; }).find("limit the discriminator's weights") != std::string::npos);
+  CHECK(error_with([](Options& o) { o.loss = kWassersteinLoss; }).find("limit the discriminator's weights") !=
+        std::string::npos);
   CHECK_FALSE(error_with([](Options& o) { o.regularisers.clip = -1; }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.d_steps = 0; }).empty());
   CHECK_FALSE(error_with([](Options& o) { o.regularisers.r1_interval = 0; }).empty());

@@ -115,6 +115,24 @@ bool moved(const StateDict& before, const StateDict& after, const std::string& p
 
 }  // namespace
 
+TEST_CASE("games on pictures tell the scores of their last update") {
+  CycleGame game(cyclegan());
+  CHECK(game.distributions().empty());
+  DataLoader data = noise_pairs(3, 3, 2);
+  for (int step = 0; step < 2; ++step) {
+    const Numbers numbers = game.step(data);
+    std::vector<std::string> names;
+    double by_hand = 0;  // least squares: real ones against 1, others against 0, each half
+    for (const auto& [name, scores] : game.distributions()) {
+      names.push_back(name);
+      const double target = name.ends_with("real") ? 1 : 0;
+      by_hand += 0.5 * mean(square(Variable(scores) - target)).item();
+    }
+    CHECK(names == std::vector<std::string>{"logits_a/real", "logits_a/fake", "logits_b/real", "logits_b/fake"});
+    CHECK(*numbers.find("d_loss") == doctest::Approx(by_hand));
+  }
+}
+
 TEST_CASE("games on pictures go on to the same bits") {
   check_resumes<TranslationGame>(pix2pix(), [] { return noise_pairs(3, 3); });
   TranslationGameOptions accumulating = pix2pix(1, 2);

@@ -66,12 +66,15 @@ void check_options(const AdversarialGameOptions& o) {
         "the numbers of d_boost must not be negative, got ", o.d_boost.d_steps, ", ", o.d_boost.first, " and ",
         o.d_boost.every);
   check_burn_in(o);
+  const bool turns = o.adaptive.discriminator || o.adaptive.generator;
+  check(!turns || o.d_boost.d_steps == 0, "AdversarialGame",
+        "d_boost is about updates per step, and with a switcher each step is one update: leave out one of them");
   check(!o.ada || !r.augment.empty(), "AdversarialGame",
         "adaptive augmentation needs something to adapt: name parts of DiffAugment in augment");
   check(o.ema_half_life >= 0 && o.ema_rampup >= 0, "AdversarialGame",
         "ema_half_life and ema_rampup must not be negative, got ", o.ema_half_life, " and ", o.ema_rampup);
-  check(o.ema_interval >= 1 && (o.ema_interval == 1 || (!o.adaptive.discriminator && !o.adaptive.generator)),
-        "AdversarialGame", "ema_interval must be 1 or more, and 1 where steps are turns, got ", o.ema_interval);
+  check(o.ema_interval >= 1 && (o.ema_interval == 1 || !turns), "AdversarialGame",
+        "ema_interval must be 1 or more, and 1 where steps are turns, got ", o.ema_interval);
   check(o.order == UpdateOrder::separate ||
             (o.d_steps == 1 && o.g_steps == 1 && o.d_boost.d_steps == 0 && o.learning.accumulations == 1),
         "AdversarialGame", "updates that share their pictures must be one of each per step, without accumulation, got ",
@@ -84,10 +87,19 @@ void check_options(const AdversarialGameOptions& o) {
       "gradient with gradient_penalty (10) or r1_gamma");
 }
 
-LossTerm feature_term(const RegulariserOptions& o, const Variable& real, const Variable& fake) {
-  check(fake.defined(), "AdversarialGame",
+// Of a picture, which need not be any.
+void check_gives_features(Network& discriminator) {
+  const NoGrad no_grad;
+  const Shape& s = discriminator.input().shape;
+  const Tensor label = discriminator.input().classes > 0 ? Tensor::zeros({1}, {.dtype = DType::int64}) : Tensor();
+  const Judgement judged =
+      discriminator.judge(Tensor::zeros({1, s[0], s[1], s[2]}), label, PictureOrigin::real, {.mode = Mode::eval});
+  check(judged.classes.features.defined(), "AdversarialGame",
         "feature_matching compares features, and this discriminator gives scores alone: leave it out, or take one of "
         "the networks of SNGAN and BigGAN");
+}
+
+LossTerm feature_term(const RegulariserOptions& o, const Variable& real, const Variable& fake) {
   return {"feature_matching", o.feature_matching * feature_matching_loss(real, fake, o.feature_distance)};
 }
 
@@ -206,6 +218,7 @@ AdversarialGame::AdversarialGame(const Options& o)
   if (o.regularisers.r2_gamma > 0) lazy_["r2"] = Tensor::from({0.0}, {});
   if (o.adaptive.discriminator || o.adaptive.generator) switcher_.emplace(o.adaptive);
   if (o.ada) ada_.emplace(*o.ada);
+  if (o.regularisers.feature_matching > 0) check_gives_features(networks_.discriminator);
   check(latents().shape.dim() == 1, "AdversarialGame",
         "this generator makes pictures of pictures, and the game has noise for it");
   const std::int64_t told = latents().classes, asked = pictures().classes;
@@ -214,6 +227,10 @@ AdversarialGame::AdversarialGame(const Options& o)
   check(o.loss.generator_scores == GeneratorScores::fake || o.regularisers.top_k == 1, "AdversarialGame",
         "top_k chooses among generated pictures, and the loss '", o.loss.name,
         "' compares each with a real one: leave out one of them");
+}
+
+std::int64_t AdversarialGame::batches_per_step() const {
+  return (switcher_ ? 1 : options_.d_steps) * options_.learning.accumulations;
 }
 
 Numbers AdversarialGame::play(DataLoader& data) {
@@ -259,6 +276,7 @@ void AdversarialGame::take_turn(DataLoader& data, Numbers& numbers) {
 }
 
 std::int64_t AdversarialGame::batches_until(std::int64_t steps) const {
+  if (switcher_) return steps * batches_per_step();
   const DiscriminatorBoost& boost = options_.d_boost;
   std::int64_t boosted = 0;
   if (boost.d_steps > 0) {

@@ -105,7 +105,7 @@ class AdversarialGame final : public Game {
   AdversarialRound generator_round(const AdversarialRound& last);
 
   void check_fits(const BatchShape& data) const override;
-  std::int64_t batches_per_step() const override { return options_.d_steps * options_.learning.accumulations; }
+  std::int64_t batches_per_step() const override;
   std::int64_t batches_until(std::int64_t steps) const override;
   std::vector<Player*> players() override { return {&generator_player_, &discriminator_player_}; }
   std::vector<std::pair<std::string, Network*>> networks() override;

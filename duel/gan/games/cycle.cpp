@@ -98,17 +98,20 @@ Variable CycleGame::generator_loss(Round& round, Numbers& numbers) {
 
 Variable CycleGame::discriminator_loss(const Round& round, Numbers& numbers) {
   Rng draws = round.draws;
-  const auto of = [&](Network& judge, const Tensor& real, const Tensor& fake, const char* name) {
+  const auto of = [&](Network& judge, const Tensor& real, const Tensor& fake, const std::string& name) {
     const Pass pass{.rng = &draws};
     const Variable on_real = judge(real, {}, pass), on_fake = judge(fake, {}, pass);
     std::optional<Targets> targets;
     if (options_.targets != TargetOptions{}) targets = draw_targets(draws, on_real, on_fake, options_.targets);
     const Variable loss = translation_discriminator_loss(options_.loss, on_real, on_fake, targets);
-    numbers[name] = loss.item();
+    numbers["d_" + name] = loss.item();
+    last_scores_.emplace_back("logits_" + name + "/real", on_real.value());
+    last_scores_.emplace_back("logits_" + name + "/fake", on_fake.value());
     return loss;
   };
-  const Variable a = of(discriminators_.a, round.real_b, round.pooled_b, "d_a");
-  return a + of(discriminators_.b, round.real_a, round.pooled_a, "d_b");
+  last_scores_.clear();
+  const Variable a = of(discriminators_.a, round.real_b, round.pooled_b, "a");
+  return a + of(discriminators_.b, round.real_a, round.pooled_a, "b");
 }
 
 std::vector<std::pair<std::string, Network*>> CycleGame::networks() {

@@ -46,6 +46,8 @@ class CycleGame final : public Game {
   /// A row for each of some pictures: of domain a, as b, and back; then of b, as a, and back.
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
+  /// Scores of the last discriminator updates: "logits_a/real", "logits_a/fake", of b likewise.
+  std::vector<std::pair<std::string, Tensor>> distributions() const override { return last_scores_; }
 
   const Options& options() const { return options_; }
 
@@ -62,6 +64,7 @@ class CycleGame final : public Game {
   Player generator_player_, discriminator_player_;
   ImagePool pool_a_, pool_b_;  // of pictures in a and in b
   Batch shown_;
+  std::vector<std::pair<std::string, Tensor>> last_scores_;
 };
 
 }  // namespace duel

@@ -14,7 +14,7 @@
 namespace duel {
 
 struct OpenOptions {
-  std::string format = "auto";         ///< one of `dataset_formats()`, or "auto"
+  std::string format = "auto";  ///< one of `dataset_formats()`, or "auto"
   /// Opens a format of one's own, in place of the one that `format` names.
   std::function<std::unique_ptr<Dataset>(const std::filesystem::path& path, Split split)> open{};
   Split split = Split::train;          ///< of those that are divided; folders and files without division have only one
