@@ -4,7 +4,9 @@
 
 namespace duel::app {
 
-Oversight::Oversight(const TrainOptions& o) : turns_(o.switch_discriminator > 0 || o.switch_generator > 0) {
+Oversight::Oversight(const TrainOptions& o)
+    : turns_(o.switch_discriminator > 0 || o.switch_generator > 0 || o.pretrain_generator > 0 ||
+             o.pretrain_discriminator > 0) {
   std::tie(criterion_, larger_is_better_) = best_criterion(o);
   if (parts().criteria.find(criterion_)) criterion_.clear();
 }

@@ -138,9 +138,9 @@ std::string DivergenceWatch::jump_of(Side side, double loss) {
     std::vector<double> distances = window.seen();
     usual = median(distances);
     for (double& d : distances) d = std::abs(d - usual);
-    // Losses that hardly move have hardly any deviation, so they count as moving by a little; those of a discriminator
-    // that is nearly always right jump to 1 or 2 in healthy runs.
-    const double deviation = std::max({median(distances), 0.05 * std::abs(usual), 0.1});
+    // Losses that hardly move have hardly any deviation, so they count as moving by a little: those of a discriminator
+    // that is nearly always right, and of a generator whose scores have kept still, jump by 2 or 3 in healthy runs.
+    const double deviation = std::max({median(distances), 0.05 * std::abs(usual), 0.25});
     far = std::abs(loss - usual) > options_.jump * deviation;
   }
   window.push(loss);

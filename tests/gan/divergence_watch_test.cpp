@@ -137,6 +137,8 @@ TEST_CASE("a loss may jump once, or drift, but not jump and stay away") {
   CHECK(kinds_of(300, [&](int i, Numbers& n) { n["g_loss"] = 1 + noise(i) + (i > 200 ? 100 : 0); }) ==
         Kinds{loss_jump});
   CHECK(kinds_of(300, [&](int i, Numbers& n) { n["loss"] = i > 200 ? 100 : 1; }) == Kinds{loss_jump});
+  // A hinge loss's generator whose scores have kept still.
+  CHECK(kinds_of(300, [&](int i, Numbers& n) { n["g_loss"] = i > 200 ? 2.5 : -0.5 + 0.01 * (i % 3); }).empty());
   CHECK(kinds_of(300, [&](int i, Numbers& n) { n["cycle_a"] = i > 200 ? 100 : 1; }).empty());  // not the whole loss
 }
 

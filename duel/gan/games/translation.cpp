@@ -76,7 +76,8 @@ Numbers TranslationGame::play(DataLoader& data) {
     take_turn(rounds, numbers);
     return numbers;
   }
-  for (const char* name : {"d_loss", "g_loss", "g_gan", "g_pixel", "d_real", "d_fake"}) numbers[name] = 0;
+  if (steps() >= both_from)
+    for (const char* name : {"d_loss", "g_loss", "g_gan", "g_pixel", "d_real", "d_fake"}) numbers[name] = 0;
   const bool generator_learns = steps() < options_.pretrain_generator || steps() >= both_from,
              discriminator_learns = steps() >= options_.pretrain_generator;
   if (generator_learns && options_.order == UpdateOrder::generator_first) update_generator(rounds, numbers);
@@ -99,16 +100,18 @@ void TranslationGame::take_turn(const std::vector<Round>& rounds, Numbers& numbe
 void TranslationGame::update_generator(const std::vector<Round>& rounds, Numbers& numbers) {
   const AdversarialLoss& loss = options_.loss;
   std::size_t at = 0;
-  numbers["g_loss"] = generator_player_.minimize([&] {
+  const bool alone = steps() < options_.pretrain_generator;
+  const double total = generator_player_.minimize([&] {
     const Round& round = rounds[at++];
     const Variable pixels = pixel_loss(round.fake, round.target);
     numbers["g_pixel"] = pixels.item();
-    if (steps() < options_.pretrain_generator) return pixels;
+    if (alone) return pixels;
     Rng draws = round.draws;
     const Variable gan = loss.generator(scores(round.input, round.fake, draws));
     numbers["g_gan"] = gan.item();
     return gan + pixels;
   });
+  if (!alone) numbers["g_loss"] = total;
 }
 
 void TranslationGame::update_discriminator(const std::vector<Round>& rounds, Numbers& numbers) {

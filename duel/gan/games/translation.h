@@ -63,8 +63,8 @@ class TranslationGame final : public Game {
   const Options& options() const { return options_; }
 
  private:
-  /// d_loss, g_loss, g_gan and g_pixel (weighted), d_real, d_fake (mean scores); 0 for who has not learned, left out
-  /// for those whose turn it is not.
+  /// d_loss, g_loss, g_gan and g_pixel (weighted), d_real, d_fake (mean scores), of those who learn in this step; of a
+  /// generator that learns alone, g_pixel.
   Numbers play(DataLoader& data) override;
   void visit(Visitor& v) override;
   struct Round;
