@@ -10,9 +10,13 @@
 namespace duel::app {
 namespace {
 
-Registry& loaded() {
-  static Registry registry;
-  return registry;
+struct Loaded {
+  Registry registry;
+  std::vector<std::filesystem::path> files;
+};
+Loaded& loaded() {
+  static Loaded all;
+  return all;
 }
 
 template <class P>
@@ -30,12 +34,14 @@ std::vector<std::string> model_names() {
 
 }  // namespace
 
-const Registry& parts() { return loaded(); }
+const Registry& parts() { return loaded().registry; }
 
-void load_parts(std::span<const std::filesystem::path> plugins) {
+const std::vector<std::filesystem::path>& plugins() { return loaded().files; }
+
+void load_parts(std::span<const std::filesystem::path> files) {
   Registry registry;
   try {
-    for (const std::filesystem::path& plugin : plugins) load_plugin(plugin, registry);
+    for (const std::filesystem::path& file : files) load_plugin(file, registry);
   } catch (const Error& e) {
     throw UsageError(fmt::format("--plugin: {}", e.what()));
   }
@@ -46,7 +52,7 @@ void load_parts(std::span<const std::filesystem::path> plugins) {
   refuse_own_names(registry.datasets, format_names());
   refuse_own_names(registry.loggers, logger_names());
   refuse_own_names(registry.snapshots, {"samples"});
-  loaded() = std::move(registry);
+  loaded() = {std::move(registry), {files.begin(), files.end()}};
 }
 
 std::vector<PartSetting> default_settings() {

@@ -19,7 +19,10 @@ const Registry& parts();
 
 /// Loads them, in this order. Throws UsageError for one that can't be loaded, and for parts with names of duel's own.
 /// To be called before anything asks for options: their settings are among them.
-void load_parts(std::span<const std::filesystem::path> plugins);
+void load_parts(std::span<const std::filesystem::path> files);
+
+/// The files loaded, for commands that are suggested to the user.
+const std::vector<std::filesystem::path>& plugins();
 
 /// A setting of a part, and its value in a run.
 struct PartSetting {

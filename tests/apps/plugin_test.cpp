@@ -93,6 +93,7 @@ TEST_CASE("one run has a part of every kind, and goes on to the same bytes") {
                     "2"};
   const Result whole = run(train(folder, "whole") + parts + Words{"--steps", "4"});
   REQUIRE_MESSAGE(whole.code == 0, whole.err);
+  CHECK(contains(whole.out, " sample --plugin " + kExample + " --run "));
   const fs::path run_folder = folder / "whole";
   const std::string diary = file_content(run_folder / "diary.txt");
   for (const std::string line :

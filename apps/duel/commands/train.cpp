@@ -39,8 +39,15 @@ std::string quoted(const std::string& path) {
   return text + "'";
 }
 
+// The program with a command, as one would call it again.
+std::string called(const TrainLine& line, const char* command) {
+  std::string text = fmt::format("{} {}", quoted(line.program), command);
+  for (const fs::path& plugin : plugins()) text += " --plugin " + quoted(plugin.string());
+  return text;
+}
+
 std::string restore_command(const TrainLine& line) {
-  return fmt::format("{} train --run {} --restore", quoted(line.program), quoted(line.run));
+  return fmt::format("{} --run {} --restore", called(line, "train"), quoted(line.run));
 }
 
 Start ask(const RunDirectory& run) {
@@ -144,8 +151,9 @@ void print_end(Trainer::End end, const Trainer& trainer, const TrainLine& line, 
   fmt::print("  pictures    {}\n  metrics     {}\n  checkpoint  {}\n", run.samples(trainer.step()).string(),
              run.metrics().string(), run.latest_checkpoint().string());
   const bool of_noise = game != GameKind::translate && game != GameKind::cycle;
-  fmt::print("and {} with\n  {} {} --run {} {}\n", of_noise ? "draw more" : "turn pictures", quoted(line.program),
-             of_noise ? "sample" : "translate", quoted(line.run), of_noise ? "--num-samples 100" : "IN OUT");
+  fmt::print("and {} with\n  {} --run {} {}\n", of_noise ? "draw more" : "turn pictures",
+             called(line, of_noise ? "sample" : "translate"), quoted(line.run),
+             of_noise ? "--num-samples 100" : "IN OUT");
 }
 
 int train(TrainLine line) {
