@@ -35,14 +35,23 @@ std::vector<PartSetting> default_settings();
 /// The parameters of the part of that name with the values that these settings have.
 Parameters with_settings(const std::string& part, Parameters parameters, std::span<const PartSetting> settings);
 
+/// The entry of that name, of a plug-in or of the catalogue. Throws as `catalogue_entry`.
+const CatalogueEntry& find_model(std::string_view name);
+
+/// Throws UsageError with the names that there are.
+[[noreturn]] void fail_no_part(const std::string& name, const char* option, const char* kind,
+                               const std::vector<std::string>& known);
+
 /// The part of that name, which the option `option` gives; throws UsageError with the names that there are besides
 /// duel's `own` for a name that there is not.
 template <class P>
 const P& find_part(const Parts<P>& parts, const std::string& name, const char* option,
-                   const std::vector<std::string>& own = {});
-
-/// The entry of that name, of a plug-in or of the catalogue. Throws as `catalogue_entry`.
-const CatalogueEntry& find_model(std::string_view name);
+                   const std::vector<std::string>& own = {}) {
+  if (const P* part = parts.find(name)) return *part;
+  std::vector<std::string> known = own;
+  for (const P& part : parts.all()) known.push_back(part.name);
+  fail_no_part(name, option, parts.kind(), known);
+}
 
 /// What the part makes of `given` and of the values that its settings have; throws if that is nothing.
 template <class P, class... Given>
@@ -51,18 +60,6 @@ auto make_part(const Parts<P>& parts, const P& part, std::span<const PartSetting
   if constexpr (requires { made == nullptr; })
     check(made != nullptr, "train", "the plug-in's ", parts.kind(), " '", part.name, "' made none");
   return made;
-}
-
-[[noreturn]] void fail_no_part(const std::string& name, const char* option, const char* kind,
-                               const std::vector<std::string>& known);
-
-template <class P>
-const P& find_part(const Parts<P>& parts, const std::string& name, const char* option,
-                   const std::vector<std::string>& own) {
-  if (const P* part = parts.find(name)) return *part;
-  std::vector<std::string> known = own;
-  for (const P& part : parts.all()) known.push_back(part.name);
-  fail_no_part(name, option, parts.kind(), known);
 }
 
 }  // namespace duel::app
