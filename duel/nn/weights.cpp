@@ -4,6 +4,7 @@
 #include <array>
 #include <fstream>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include "duel/nn/pytorch_file.h"
@@ -18,7 +19,8 @@ namespace {
 bool is_safetensors(const std::filesystem::path& path) {
   std::array<char, 9> start{};
   std::ifstream file(path, std::ios::binary);
-  return file.read(start.data(), start.size()) && start[8] == '{' && start[0] != 'P';
+  if (!file.read(start.data(), start.size())) return false;
+  return start[8] == '{' && !std::string_view(start.data(), start.size()).starts_with("PK\x03\x04");
 }
 bool is_pytorch(const std::filesystem::path& path) {
   std::array<unsigned char, 2> start{};

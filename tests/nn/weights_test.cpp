@@ -3,7 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+
 #include "duel/nn/pytorch_file.h"
+#include "duel/nn/safetensors.h"
 #include "tests/support/temp_folder.h"
 #include "tests/support/tensors.h"
 #include "tests/tensor/reference.h"
@@ -41,6 +44,17 @@ TEST_CASE("weights go to the format that the name says and come back, whatever t
   }
   CHECK(error_of([&] { write_weights(folder / "w.bin", weights); }).find(".safetensors, .pth or .pt") !=
         std::string::npos);
+}
+
+TEST_CASE("a header whose length begins like a zip archive's signature is a header all the same") {
+  const TempFolder folder;
+  const std::filesystem::path file = folder / "w.safetensors";
+  char first = 0;
+  for (std::string note; first != 'P'; note += ' ') {
+    write_safetensors(file, {{{"w", Tensor::from({1.5f}, {1})}}, {{"note", note}}});
+    std::ifstream(file, std::ios::binary).get(first);
+  }
+  CHECK(read_weights(file).at("w").item() == 1.5);
 }
 
 TEST_CASE("wrappings are taken off, and a part is what lies under its name") {
