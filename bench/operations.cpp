@@ -122,7 +122,7 @@ void add_passes_over(const Shape& shape, const Candidates& candidates) {
   const Backend& k = backend(Device::cpu);
   const TensorOptions channels_last{.layout = Layout::channels_last};
   const Tensor x = rng.normal(shape, 0, 1, channels_last), y = Tensor::empty_like(x), dy = Tensor::empty_like(x);
-  k.normal(dy, 1, 0, 0, 1);
+  k.normal(dy, {1, 0}, 0, 1);
   const Tensor positive = Tensor::empty_like(x), row_major = Tensor::empty(shape), flat = Tensor::empty({x.numel()});
   k.unary(UnaryOp::exp, x, positive, {});
   k.copy(x, row_major);
@@ -150,8 +150,8 @@ void add_passes_over(const Shape& shape, const Candidates& candidates) {
   binary("leaky_relu_grad", BinaryOp::leaky_relu_grad);
   binary("tanh_grad", BinaryOp::tanh_grad);
   binary("softplus_grad", BinaryOp::softplus_grad);
-  pass("uniform", 1, [=] { k.uniform(flat, 1, 0, 0, 1); });
-  pass("normal", 1, [=] { k.normal(flat, 1, 0, 0, 1); });
+  pass("uniform", 1, [=] { k.uniform(flat, {1, 0}, 0, 1); });
+  pass("normal", 1, [=] { k.normal(flat, {1, 0}, 0, 1); });
   const std::int64_t channels = shape[1];
   const Tensor per_channel = Tensor::empty({1, channels, 1, 1}), one = Tensor::empty({1, 1, 1, 1});
   pass("sum over all but channels", 1, [=] { k.sum(x, per_channel); });
@@ -165,7 +165,8 @@ void add_passes_over(const Shape& shape, const Candidates& candidates) {
   const Tensor param = Tensor::full({x.numel()}, 0), exp_avg = Tensor::full({x.numel()}, 0),
                exp_avg_sq = Tensor::full({x.numel()}, 0);
   const AdamStep step{.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 1, .correction2 = 1};
-  pass("adam", 7, [=] { k.adam(param, flat, exp_avg, exp_avg_sq, step); });
+  const ParameterTensors tensors{param, flat, {exp_avg, exp_avg_sq}};
+  pass("adam", 7, [=] { k.adam({&tensors, 1}, {&step, 1}, {}); });
 }
 
 }  // namespace

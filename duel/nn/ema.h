@@ -34,7 +34,11 @@ template <class Model>
 class Ema {
  public:
   Ema(Model& source, double decay, std::int64_t start = 0, EmaBuffers buffers = EmaBuffers::copy)
-      : model(clone(source)), decay_(checked(decay)), start_(start), buffers_(buffers) {}
+      : model(clone(source)), decay_(checked(decay)), start_(start), buffers_(buffers) {
+    State of_source;
+    source.visit(of_source);
+    if (detail::flat_buffer(of_source.parameters).defined()) flatten_parameters(model);
+  }
 
   double decay() const { return decay_; }
   /// For decays that change with the step, as `ema_decay`; not part of any state.
@@ -47,7 +51,13 @@ class Ema {
     model.visit(to);
     check(from.parameters.size() == to.parameters.size() && from.buffers.size() == to.buffers.size(), "Ema::update",
           "the source has other parameters or buffers than the model that was averaged first");
-    for (std::size_t i = 0; i < to.parameters.size(); ++i) {
+    // An optimiser has the source's in one buffer: then one pass over two such does.
+    const Tensor all_from = detail::flat_buffer(from.parameters), all_to = detail::flat_buffer(to.parameters);
+    if (all_from.defined() && all_to.defined() && all_from.numel() == all_to.numel() && step >= start_) {
+      lerp(all_to, all_from);
+      from.parameters.clear();
+    }
+    for (std::size_t i = 0; i < from.parameters.size(); ++i) {
       if (step < start_)
         to.parameters[i].copy_(from.parameters[i]);
       else

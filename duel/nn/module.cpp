@@ -40,28 +40,55 @@ void load_state(const StateDict& own, const StateDict& given, const char* what) 
   for (const auto& [name, tensor] : own) Tensor(tensor).copy_(given.at(name));
 }
 
-Tensor detail::flatten(const std::vector<Variable*>& parameters) {
-  check(!parameters.empty(), "flatten_parameters", "the module has no parameters");
-  const Tensor& first = parameters[0]->value();
-  const auto boundary = static_cast<std::int64_t>(64 / size_of(first.dtype()));
+namespace {
+
+// Where parameters lie in one buffer, each on a 64-byte boundary.
+struct FlatLayout {
   std::vector<std::int64_t> offsets;
   std::int64_t total = 0;
-  bool done = true;  // whether an earlier call has already laid them out so
-  for (const Variable* p : parameters) {
-    const Tensor& v = p->value();
+};
+
+FlatLayout flat_layout(const std::vector<Tensor>& parameters) {
+  const auto boundary = static_cast<std::int64_t>(64 / size_of(parameters[0].dtype()));
+  FlatLayout layout;
+  for (const Tensor& v : parameters) {
+    layout.offsets.push_back(layout.total);
+    layout.total += (v.numel() + boundary - 1) / boundary * boundary;
+  }
+  return layout;
+}
+
+}  // namespace
+
+Tensor detail::flat_buffer(const std::vector<Tensor>& parameters) {
+  if (parameters.empty()) return {};
+  const Tensor& first = parameters[0];
+  const FlatLayout layout = flat_layout(parameters);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    const Tensor& v = parameters[i];
+    if (v.storage() != first.storage() || v.dtype() != first.dtype() || v.offset() != layout.offsets[i] ||
+        !v.is_dense())
+      return {};
+  }
+  if (first.storage()->bytes() != static_cast<std::size_t>(layout.total) * size_of(first.dtype())) return {};
+  return Tensor(first.storage(), {layout.total}, {1}, 0, first.dtype());
+}
+
+Tensor detail::flatten(const std::vector<Variable*>& parameters) {
+  check(!parameters.empty(), "flatten_parameters", "the module has no parameters");
+  std::vector<Tensor> values;
+  for (const Variable* p : parameters) values.push_back(p->value());
+  const Tensor& first = values[0];
+  for (const Tensor& v : values)
     check(v.dtype() == first.dtype() && v.device() == first.device(), "flatten_parameters",
           "parameters of different kinds: ", first, " and ", v);
-    done = done && v.storage() == first.storage() && v.offset() == total && v.is_dense();
-    offsets.push_back(total);
-    total += (v.numel() + boundary - 1) / boundary * boundary;
-  }
-  done = done && first.storage()->bytes() == static_cast<std::size_t>(total) * size_of(first.dtype());
-  if (done) return Tensor(first.storage(), {total}, {1}, 0, first.dtype());
+  if (Tensor done = flat_buffer(values); done.defined()) return done;
 
-  const Tensor flat = Tensor::zeros({total}, {.dtype = first.dtype(), .device = first.device()});
+  const FlatLayout layout = flat_layout(values);
+  const Tensor flat = Tensor::zeros({layout.total}, {.dtype = first.dtype(), .device = first.device()});
   for (std::size_t i = 0; i < parameters.size(); ++i) {
-    const Tensor& v = parameters[i]->value();
-    Tensor place(flat.storage(), v.shape(), Tensor::empty_like(v).strides(), offsets[i], v.dtype());
+    const Tensor& v = values[i];
+    Tensor place(flat.storage(), v.shape(), Tensor::empty_like(v).strides(), layout.offsets[i], v.dtype());
     backend(v.device()).copy(v, place);
     parameters[i]->set_value(place);
   }

@@ -96,6 +96,15 @@ struct Convert : Visitor {
   }
 };
 
+struct Move : Visitor {
+  Device device;
+  explicit Move(Device wanted) : device(wanted) {}
+  void on_parameter(const std::string&, Variable& p) override {
+    if (p.value().device() != device) p = Variable::leaf(p.value().to(device));
+  }
+  void on_buffer(const std::string&, Tensor& b) override { b = b.to(device); }
+};
+
 }  // namespace detail
 
 /// Parameters with their names, in the order of the walk.
@@ -159,6 +168,14 @@ void to(Module& module, DType dtype) {
   module.visit(convert);
 }
 
+/// Moves a module's parameters and buffers to `device`, parameters as new leaves. To be done as the above; modules that
+/// are there already stay as they are.
+template <class Module>
+void to(Module& module, Device device) {
+  detail::Move move(device);
+  module.visit(move);
+}
+
 /// Moves the parameters into one buffer, in the order of the walk, each on a 64-byte boundary, and returns that buffer
 /// (1-dimensional). Calling it again returns the same buffer. All parameters must be of one dtype and device.
 template <class Module>
@@ -171,6 +188,8 @@ struct Flatten : Visitor {
   void on_parameter(const std::string&, Variable& p) override { found.push_back(&p); }
 };
 Tensor flatten(const std::vector<Variable*>& parameters);
+/// The buffer that these, in their order, have been moved into; undefined if they have not.
+Tensor flat_buffer(const std::vector<Tensor>& parameters);
 
 }  // namespace detail
 

@@ -18,6 +18,13 @@ Tensor laid_out_like(const Tensor& param, const Tensor& grad) {
   return copy;
 }
 
+// Steps have members of one type, and nothing between them.
+template <class Step>
+std::span<const double> members_of(const std::vector<Step>& steps) {
+  static_assert(std::is_standard_layout_v<Step> && sizeof(Step) % sizeof(double) == 0);
+  return {reinterpret_cast<const double*>(steps.data()), steps.size() * (sizeof(Step) / sizeof(double))};
+}
+
 double checked_rate(double lr) {
   check(std::isfinite(lr) && lr >= 0, "Optimizer", "the learning rate must be finite and not negative, got ", lr);
   return lr;
@@ -92,7 +99,10 @@ void Optimizer::set_lr_scale(std::string_view pattern, double scale) {
   }
   check(!matched.empty(), "Optimizer::set_lr_scale", "no parameter is called '", pattern,
         "' or lies in a part of that name", nearest(pattern, known));
-  for (std::size_t i : matched) lr_scales_[i] = scale;
+  for (std::size_t i : matched) {
+    freezes_ += (scale == 0) != is_frozen(i);
+    lr_scales_[i] = scale;
+  }
   if (scale == 0 && !missed_steps_.defined())
     missed_steps_ = Tensor::zeros({static_cast<std::int64_t>(names_.size())}, {.dtype = DType::int64});
 }
@@ -107,18 +117,17 @@ Variables Optimizer::trainable() const {
 void Optimizer::set_beta1(double) { fail("Optimizer::set_beta1", "this optimiser has no momentum"); }
 void Optimizer::set_beta2(double) { fail("Optimizer::set_beta2", "this optimiser averages no squares"); }
 
-Optimizer::State& Optimizer::add_state(const char* name) {
+void Optimizer::add_state(const char* name) {
   const Tensor buffer = Tensor::zeros_like(flat_);
-  auto state = std::make_unique<State>();
+  std::vector<Tensor> state;
   for (const Variable& p : parameters_) {
     const Tensor& v = p.value();
-    state->emplace_back(buffer.storage(), v.shape(), v.strides(), v.offset(), v.dtype());
+    state.emplace_back(buffer.storage(), v.shape(), v.strides(), v.offset(), v.dtype());
   }
   state_.emplace_back(name, std::move(state));
-  return *state_.back().second;
 }
 
-void Optimizer::step(const Variables& grads) {
+void Optimizer::check_gradients(const Variables& grads) const {
   check(grads.size() == parameters_.size(), "Optimizer::step", grads.size(), " gradients for ", parameters_.size(),
         " parameters");
   for (std::size_t i = 0; i < grads.size(); ++i) {
@@ -130,31 +139,54 @@ void Optimizer::step(const Variables& grads) {
           "Optimizer::step", "the gradient of ", names_[i], " is ", grads[i].value(), ", needs ",
           parameters_[i].value());
   }
+}
+
+void Optimizer::step(const Variables& grads) {
+  check_gradients(grads);
+  begin_step();
+  update(grads);
+}
+
+void Optimizer::begin_step() {
   const std::int64_t step = steps() + 1;
   steps_.fill_(static_cast<double>(step));
-  bool updated = false;
   std::int64_t* const missed = missed_steps_.defined() ? missed_steps_.mutable_data<std::int64_t>() : nullptr;
-  for (std::size_t i = 0; i < grads.size(); ++i) {
-    if (is_frozen(i)) {
+  std::vector<Share> shares;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (is_frozen(i))
       ++missed[i];
-      continue;
-    }
-    const Tensor& param = parameters_[i].value();
-    update({.index = i,
-            .param = param,
-            .grad = laid_out_like(param, grads[i].value()),
-            .rate = lr_ * lr_scales_[i],
-            .step = missed ? step - missed[i] : step});
-    updated = true;
+    else
+      shares.push_back({.rate = lr_ * lr_scales_[i], .step = missed ? step - missed[i] : step});
   }
-  if (updated) flat_.storage()->bump_version();
+  const std::span<const double> prepared = prepare(shares);
+  if (flat_.device() == Device::cpu || shares.empty()) return;
+  const auto parameters = static_cast<std::int64_t>(parameters_.size());
+  const auto members = static_cast<std::int64_t>(prepared.size() / shares.size());
+  if (!device_steps_.defined())
+    device_steps_ = Tensor::zeros({parameters, members}, {.dtype = DType::float64, .device = flat_.device()});
+  device_steps_.slice(0, 0, static_cast<std::int64_t>(shares.size()))
+      .copy_(Tensor::from(prepared, {static_cast<std::int64_t>(shares.size()), members}));
+}
+
+void Optimizer::update(const Variables& grads, const Tensor& loss) {
+  check_gradients(grads);
+  std::vector<ParameterTensors> updated;
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    if (is_frozen(i)) continue;
+    const Tensor& param = parameters_[i].value();
+    updated.push_back({param, laid_out_like(param, grads[i].value())});
+    for (std::size_t s = 0; s < state_.size(); ++s) updated.back().state[s] = state_[s].second[i];
+  }
+  if (updated.empty()) return;
+  apply(updated, {device_steps_, loss});
+  flat_.storage()->bump_version();
 }
 
 void Optimizer::visit(Visitor& v) {
   v.buffer("step", steps_);
   v.buffer("missed_steps", missed_steps_);
   for (auto& [state, tensors] : state_)
-    for (std::size_t i = 0; i < names_.size(); ++i) v.buffer(state + "." + names_[i], (*tensors)[i]);
+    for (std::size_t i = 0; i < names_.size(); ++i) v.buffer(state + "." + names_[i], tensors[i]);
 }
 
 Variables gradients(Variable&& loss, const Optimizer& optimizer, const GradOptions& options) {
@@ -193,9 +225,9 @@ AdamOptions Adam::check_options(const AdamOptions& o) {
 void Adam::set_beta1(double beta1) { options_.beta1 = checked_beta("Adam", "beta1", beta1); }
 void Adam::set_beta2(double beta2) { options_.beta2 = checked_beta("Adam", "beta2", beta2); }
 
-AdamStep Adam::adam_step(const Update& u) const {
-  const double t = static_cast<double>(u.step);
-  return {.rate = u.rate,
+AdamStep Adam::adam_step(const Share& share) const {
+  const double t = static_cast<double>(share.step);
+  return {.rate = share.rate,
           .beta1 = options_.beta1,
           .beta2 = options_.beta2,
           .eps = options_.eps,
@@ -204,14 +236,20 @@ AdamStep Adam::adam_step(const Update& u) const {
           .correction2 = 1 - std::pow(options_.beta2, t)};
 }
 
-AdamStep AdamW::adam_step(const Update& u) const {
-  AdamStep s = Adam::adam_step(u);
+AdamStep AdamW::adam_step(const Share& share) const {
+  AdamStep s = Adam::adam_step(share);
   s.decoupled_decay = std::exchange(s.weight_decay, 0);
   return s;
 }
 
-void Adam::update(const Update& u) {
-  backend(u.param.device()).adam(u.param, u.grad, exp_avg_[u.index], exp_avg_sq_[u.index], adam_step(u));
+std::span<const double> Adam::prepare(const std::vector<Share>& shares) {
+  prepared_.clear();
+  for (const Share& share : shares) prepared_.push_back(adam_step(share));
+  return members_of(prepared_);
+}
+
+void Adam::apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) {
+  backend(parameters[0].param.device()).adam(parameters, prepared_, control);
 }
 
 SgdOptions Sgd::check_options(const SgdOptions& o) {
@@ -222,19 +260,24 @@ SgdOptions Sgd::check_options(const SgdOptions& o) {
 }
 
 void Sgd::set_beta1(double momentum) {
-  check(momentum_, "Sgd", "this one was made without momentum: give it one that is not 0 from the start");
+  check(has_momentum_, "Sgd", "this one was made without momentum: give it one that is not 0 from the start");
   SgdOptions changed = options_;
   changed.momentum = momentum;
   options_ = check_options(changed);
 }
 
-void Sgd::update(const Update& u) {
-  backend(u.param.device())
-      .sgd(u.param, u.grad, momentum_ ? (*momentum_)[u.index] : Tensor(),
-           {.rate = u.rate,
-            .momentum = options_.momentum,
-            .weight_decay = options_.weight_decay,
-            .gradient_share = u.step == 1 ? 1 : 1 - options_.dampening});
+std::span<const double> Sgd::prepare(const std::vector<Share>& shares) {
+  prepared_.clear();
+  for (const Share& share : shares)
+    prepared_.push_back({.rate = share.rate,
+                         .momentum = options_.momentum,
+                         .weight_decay = options_.weight_decay,
+                         .gradient_share = share.step == 1 ? 1 : 1 - options_.dampening});
+  return members_of(prepared_);
+}
+
+void Sgd::apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) {
+  backend(parameters[0].param.device()).sgd(parameters, prepared_, control);
 }
 
 RmsPropOptions RmsProp::check_options(const RmsPropOptions& o) {
@@ -250,10 +293,16 @@ void RmsProp::set_beta2(double alpha) {
   options_ = check_options(changed);
 }
 
-void RmsProp::update(const Update& u) {
-  backend(u.param.device())
-      .rmsprop(u.param, u.grad, square_avg_[u.index],
-               {.rate = u.rate, .alpha = options_.alpha, .eps = options_.eps, .weight_decay = options_.weight_decay});
+std::span<const double> RmsProp::prepare(const std::vector<Share>& shares) {
+  prepared_.clear();
+  for (const Share& share : shares)
+    prepared_.push_back(
+        {.rate = share.rate, .alpha = options_.alpha, .eps = options_.eps, .weight_decay = options_.weight_decay});
+  return members_of(prepared_);
+}
+
+void RmsProp::apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) {
+  backend(parameters[0].param.device()).rmsprop(parameters, prepared_, control);
 }
 
 const std::vector<std::string>& optimizer_names() {
@@ -270,20 +319,29 @@ OptimizerKind optimizer_kind(std::string_view name) {
 
 std::string_view name_of(OptimizerKind kind) { return optimizer_names().at(static_cast<std::size_t>(kind)); }
 
-double clip_grad_norm(Variables& grads, double max_norm) {
+Tensor clip_grad_norm(Variables& grads, double max_norm) {
   check(max_norm > 0, "clip_grad_norm", "the norm must be positive, got ", max_norm);
   const NoGrad no_grad;
-  double squares = 0;
-  for (const Variable& g : grads)
-    if (g.defined()) squares += sum(square(g.value().to(DType::float64))).item();
-  const double norm = std::sqrt(squares);
-  check(std::isfinite(norm), "clip_grad_norm", "the norm of the gradients is ", norm,
+  Variable squares = Tensor::scalar(0, DType::float64);
+  for (const Variable& g : grads) {
+    if (!g.defined()) continue;
+    const Variable of_one = sum(square(g.value().to(DType::float64)));
+    squares = of_one.value().device() == squares.value().device() ? squares + of_one : of_one;
+  }
+  const Variable norm = sqrt(squares);
+  if (norm.value().device() != Device::cpu) {
+    const Variable factor = clamp(max_norm / (norm + 1e-6), 0, 1);
+    for (Variable& g : grads)
+      if (g.defined()) g = g * factor.value().to(g.dtype());
+    return norm.value();
+  }
+  check(std::isfinite(norm.item()), "clip_grad_norm", "the norm of the gradients is ", norm.item(),
         ": lower the learning rate, or go back to an earlier checkpoint");
-  const double factor = max_norm / (norm + 1e-6);
+  const double factor = max_norm / (norm.item() + 1e-6);
   if (factor < 1)
     for (Variable& g : grads)
       if (g.defined()) g = factor * g;
-  return norm;
+  return norm.value();
 }
 
 void clip_grad_value(Variables& grads, double limit) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 
 #include "duel/autograd/grad.h"
@@ -26,6 +27,14 @@ class Optimizer {
   /// One update. `grads` in the order of `parameters()`: what `gradients(std::move(loss), optimizer)` returns. Those of
   /// frozen parameters are not looked at and may be undefined.
   void step(const Variables& grads);
+
+  // The same in two parts, for updates that are recorded once and done often (see CapturedStep).
+  /// Counts a step and puts its rates where `update` finds them: to be done before each.
+  void begin_step();
+  /// Updates the parameters, by work on their device alone. If a `loss` is given, one element on that device, and it is
+  /// not finite by then, nothing changes.
+  void update(const Variables& grads, const Tensor& loss = {});
+
   double lr() const { return lr_; }
   void set_lr(double lr);
 
@@ -39,6 +48,8 @@ class Optimizer {
   /// Of parameter number `i`; 1 at first.
   double lr_scale(std::size_t i) const { return lr_scales_.at(i); }
   bool is_frozen(std::size_t i) const { return lr_scale(i) == 0; }
+  /// How often the set of frozen parameters has changed.
+  std::int64_t freezes() const { return freezes_; }
   /// Those of `parameters()` that are not frozen.
   Variables trainable() const;
 
@@ -56,15 +67,12 @@ class Optimizer {
   template <class Model>
   Optimizer(Model& model, double lr) : Optimizer(Flat{flatten_parameters(model), named_parameters(model)}, lr) {}
 
-  /// A state tensor per parameter, zero at first, in a flat buffer of its own.
-  using State = std::vector<Tensor>;
-  State& add_state(const char* name);
+  /// A state tensor per parameter, zero at first, in a flat buffer of its own. Kernels get them in the order in which
+  /// they were added.
+  void add_state(const char* name);
 
-  /// What happens to one parameter in one step.
-  struct Update {
-    std::size_t index;
-    const Tensor& param;
-    const Tensor& grad;  ///< laid out like `param`
+  /// One parameter's share in a step.
+  struct Share {
     double rate;
     std::int64_t step;  ///< which one of this parameter's it is, from 1
   };
@@ -75,16 +83,22 @@ class Optimizer {
     std::vector<std::pair<std::string, Variable>> named;
   };
   Optimizer(Flat flat, double lr);
-  virtual void update(const Update& u) = 0;
+  /// Turns the shares of those that are not frozen into what the kernel takes, kept until the next call.
+  virtual std::span<const double> prepare(const std::vector<Share>& shares) = 0;
+  /// What was prepared last, of these parameters.
+  virtual void apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) = 0;
+  void check_gradients(const Variables& grads) const;
 
   Tensor flat_;
   std::vector<std::string> names_;
   Variables parameters_;
-  std::vector<std::pair<std::string, std::unique_ptr<State>>> state_;
+  std::vector<std::pair<std::string, std::vector<Tensor>>> state_;  // by name, a tensor per parameter
   double lr_;
   std::vector<double> lr_scales_;
+  std::int64_t freezes_ = 0;
   Tensor steps_ = Tensor::zeros({}, {.dtype = DType::int64});
   Tensor missed_steps_;  ///< int64, per parameter, those while it was frozen; undefined until one is
+  Tensor device_steps_;  ///< what was prepared, where the parameters are; undefined if that is on the CPU
 };
 
 /// The gradients that `optimizer.step` takes: `grad(loss, optimizer.parameters())`, but undefined, and not computed,
@@ -106,19 +120,22 @@ struct AdamOptions {
 class Adam : public Optimizer {
  public:
   template <class Model>
-  explicit Adam(Model& model, AdamOptions o = {}) : Optimizer(model, o.lr), options_(check_options(o)) {}
+  explicit Adam(Model& model, AdamOptions o = {}) : Optimizer(model, o.lr), options_(check_options(o)) {
+    add_state("exp_avg");
+    add_state("exp_avg_sq");
+  }
   void set_beta1(double beta1) override;
   void set_beta2(double beta2) override;
 
  protected:
-  virtual AdamStep adam_step(const Update& u) const;
+  virtual AdamStep adam_step(const Share& share) const;
   AdamOptions options_;
 
  private:
   static AdamOptions check_options(const AdamOptions& o);
-  void update(const Update& u) override;
-  State& exp_avg_ = add_state("exp_avg");
-  State& exp_avg_sq_ = add_state("exp_avg_sq");
+  std::span<const double> prepare(const std::vector<Share>& shares) override;
+  void apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) override;
+  std::vector<AdamStep> prepared_;
 };
 
 struct AdamWOptions {
@@ -134,7 +151,7 @@ class AdamW : public Adam {
       : Adam(model, {.lr = o.lr, .beta1 = o.beta1, .beta2 = o.beta2, .eps = o.eps, .weight_decay = o.weight_decay}) {}
 
  private:
-  AdamStep adam_step(const Update& u) const override;
+  AdamStep adam_step(const Share& share) const override;
 };
 
 struct SgdOptions {
@@ -145,16 +162,18 @@ class Sgd : public Optimizer {
  public:
   template <class Model>
   explicit Sgd(Model& model, SgdOptions o = {})
-      : Optimizer(model, o.lr),
-        options_(check_options(o)),
-        momentum_(o.momentum != 0 ? &add_state("momentum_buffer") : nullptr) {}
+      : Optimizer(model, o.lr), options_(check_options(o)), has_momentum_(o.momentum != 0) {
+    if (has_momentum_) add_state("momentum_buffer");
+  }
   void set_beta1(double momentum) override;
 
  private:
   static SgdOptions check_options(const SgdOptions& o);
-  void update(const Update& u) override;
+  std::span<const double> prepare(const std::vector<Share>& shares) override;
+  void apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) override;
   SgdOptions options_;
-  State* momentum_;
+  bool has_momentum_;
+  std::vector<SgdStep> prepared_;
 };
 
 struct RmsPropOptions {
@@ -164,14 +183,17 @@ struct RmsPropOptions {
 class RmsProp : public Optimizer {
  public:
   template <class Model>
-  explicit RmsProp(Model& model, RmsPropOptions o = {}) : Optimizer(model, o.lr), options_(check_options(o)) {}
+  explicit RmsProp(Model& model, RmsPropOptions o = {}) : Optimizer(model, o.lr), options_(check_options(o)) {
+    add_state("square_avg");
+  }
   void set_beta2(double alpha) override;
 
  private:
   static RmsPropOptions check_options(const RmsPropOptions& o);
-  void update(const Update& u) override;
+  std::span<const double> prepare(const std::vector<Share>& shares) override;
+  void apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) override;
   RmsPropOptions options_;
-  State& square_avg_ = add_state("square_avg");
+  std::vector<RmsPropStep> prepared_;
 };
 
 enum class OptimizerKind : std::uint8_t { adam, adamw, rmsprop, sgd };
@@ -212,9 +234,10 @@ std::unique_ptr<Optimizer> make_optimizer(Model& model, const OptimizerOptions& 
 }
 
 /// Makes the norm of all gradients together, sqrt(sum of squares), at most `max_norm`: if it is larger, each is
-/// multiplied by max_norm / (norm + 1e-6), as PyTorch does. Undefined ones are passed over. Returns the norm before.
-/// Throws, having changed nothing, when it is not finite.
-double clip_grad_norm(Variables& grads, double max_norm);
+/// multiplied by max_norm / (norm + 1e-6), as PyTorch does. Undefined ones are passed over. Returns the norm before,
+/// shape [] on their device. On the CPU throws, having changed nothing, when it is not finite; elsewhere nobody waits
+/// for it, and the gradients become NaN.
+Tensor clip_grad_norm(Variables& grads, double max_norm);
 /// Limits every element of every gradient to [-limit, limit].
 void clip_grad_value(Variables& grads, double limit);
 

@@ -109,6 +109,7 @@ std::string_view storage_class(DType t) {
     case DType::float64: return "DoubleStorage";
     case DType::int64: return "LongStorage";
     case DType::uint8: return "ByteStorage";
+    case DType::bfloat16: return "BFloat16Storage";
   }
   return "?";
 }

@@ -28,12 +28,13 @@ constexpr std::string_view code_of(DType t) {
     case DType::float64: return "F64";
     case DType::int64: return "I64";
     case DType::uint8: return "U8";
+    case DType::bfloat16: return "BF16";
   }
   return "?";
 }
 
 std::optional<DType> dtype_of_code(std::string_view code) {
-  for (DType t : {DType::float32, DType::float64, DType::int64, DType::uint8})
+  for (DType t : {DType::float32, DType::float64, DType::int64, DType::uint8, DType::bfloat16})
     if (code == code_of(t)) return t;
   return std::nullopt;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "duel/tensor/arena.h"
+#include "duel/tensor/devices.h"
 
 namespace duel {
 namespace {
@@ -85,8 +86,10 @@ class CpuCache {
       release_locked();
       block = std::aligned_alloc(kAlignment, size);
     }
-    check(block != nullptr, "allocate", "no memory for ", size, " bytes on cpu: ", live_, " live, ",
-          cached_ + arena_.cached(), " cached, ", peak_, " at the peak; a smaller batch needs less");
+    if (!block)
+      throw OutOfMemory(cat("allocate: no memory for ", size, " bytes on cpu: ", live_, " live, ",
+                            cached_ + arena_.cached(), " cached, ", peak_, " at the peak; a smaller batch needs less"),
+                        {.wanted = size, .live = live_, .total = 0});
     return block;
   }
 
@@ -104,22 +107,48 @@ class CpuCache {
   std::size_t live_ = 0, peak_ = 0, cached_ = 0;
 };
 
-CpuCache& cache(Device device) {
-  check(device == Device::cpu, "allocate", "this build of duel has no memory on device '", device, "'");
+CpuCache& cpu_cache() {
   static CpuCache& cpu = *new CpuCache;  // never destroyed: tensors in static variables may outlive any order
   return cpu;
 }
 
-}  // namespace
-
-void* allocate(Device device, std::size_t bytes) { return bytes == 0 ? nullptr : cache(device).take(bytes); }
-
-void deallocate(Device device, void* block, std::size_t bytes) noexcept {
-  if (block) cache(device).give_back(block, bytes);
+const DeviceFunctions& available(Device device) {
+  const std::string problem = device_problem(device);
+  check(problem.empty(), "allocate", "no memory on ", device, ": ", problem);
+  return *cuda_functions();
 }
 
-MemoryStats memory_stats(Device device) { return cache(device).stats(); }
-void reset_peak_memory(Device device) { cache(device).reset_peak(); }
-void release_cached_memory(Device device) { cache(device).release(); }
+}  // namespace
+
+void* allocate(Device device, std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  return device == Device::cpu ? cpu_cache().take(bytes) : available(device).allocate(bytes);
+}
+
+void deallocate(Device device, void* block, std::size_t bytes) noexcept {
+  if (!block) return;
+  if (device == Device::cpu)
+    cpu_cache().give_back(block, bytes);
+  else
+    cuda_functions()->deallocate(block, bytes);
+}
+
+MemoryStats memory_stats(Device device) {
+  return device == Device::cpu ? cpu_cache().stats() : available(device).memory_stats();
+}
+
+void reset_peak_memory(Device device) {
+  if (device == Device::cpu)
+    cpu_cache().reset_peak();
+  else
+    available(device).reset_peak_memory();
+}
+
+void release_cached_memory(Device device) {
+  if (device == Device::cpu)
+    cpu_cache().release();
+  else
+    available(device).release_cached_memory();
+}
 
 }  // namespace duel

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "duel/tensor/dtype.h"
 
@@ -14,8 +15,22 @@ struct MemoryStats {
   std::size_t cached = 0;  ///< freed by tensors and kept for the next one
 };
 
-/// A block of at least `bytes` bytes, 64-byte aligned, uninitialised. Throws `Error` naming live, cached and peak
-/// bytes when memory is exhausted. `bytes` = 0 gives nullptr.
+/// Thrown when a device has no memory left.
+class OutOfMemory : public Error {
+ public:
+  struct Bytes {
+    std::size_t wanted, live;  ///< what was asked for, what tensors and recorded steps hold
+    std::size_t total;         ///< what the device has; 0 if that is not known
+  };
+  OutOfMemory(const std::string& message, const Bytes& bytes) : Error(message), bytes_(bytes) {}
+  const Bytes& bytes() const { return bytes_; }
+
+ private:
+  Bytes bytes_;
+};
+
+/// A block of at least `bytes` bytes, 64-byte aligned (256 on CUDA), uninitialised. Throws `OutOfMemory` naming live,
+/// cached and peak bytes when memory is exhausted. `bytes` = 0 gives nullptr.
 void* allocate(Device device, std::size_t bytes);
 /// Gives back a block that `allocate` returned for the same `bytes`.
 void deallocate(Device device, void* block, std::size_t bytes) noexcept;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 
 #include "duel/tensor/functors.h"
@@ -67,6 +68,28 @@ struct SgdStep {
 struct RmsPropStep {
   double rate, alpha, eps;
   double weight_decay = 0;
+};
+
+/// A parameter, its gradient, and what its optimiser keeps for it: Adam's exp_avg and exp_avg_sq, SGD's momentum (or
+/// undefined), RMSprop's square_avg. All of one shape, dtype and strides, and dense.
+struct ParameterTensors {
+  Tensor param, grad;
+  Tensor state[2]{};
+};
+
+/// What an update that is recorded now and done later finds in the memory of its device by then.
+struct UpdateControl {
+  /// float64 [parameters, members]: the steps, each with its members in their order, in place of those given; or
+  /// undefined.
+  Tensor steps;
+  /// float32 or float64, one element: if it is NaN or infinite, nothing is updated; or undefined.
+  Tensor loss;
+};
+
+/// Blocks of random numbers (see Rng): those of stream `seed` from `counter` on.
+struct RandomBlocks {
+  std::uint64_t seed, counter;
+  Tensor device_seed{};  ///< int64 [1] on the device that draws: the seed, in place of `seed`; or undefined
 };
 
 struct Backend {
@@ -164,15 +187,18 @@ struct Backend {
                          const Tensor& lse, const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv);
 
   // Random numbers into dense tensors, in row-major order of the elements (see Rng).
-  void (*uniform)(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double low, double high);
-  void (*normal)(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double mean, double stddev);
+  void (*uniform)(const Tensor& y, const RandomBlocks& r, double low, double high);
+  void (*normal)(const Tensor& y, const RandomBlocks& r, double mean, double stddev);
+  /// seed = that of the stream that `Rng::split` makes of block r.counter; int64 [1].
+  void (*split_seed)(const Tensor& seed, const RandomBlocks& r);
 
-  // Optimiser steps, in place and in one pass. All tensors of one call have the same shape, strides and dtype and are
-  // dense.
-  void (*adam)(const Tensor& param, const Tensor& grad, const Tensor& exp_avg, const Tensor& exp_avg_sq, AdamStep s);
-  void (*sgd)(const Tensor& param, const Tensor& grad, const Tensor& momentum,
-              SgdStep s);  ///< momentum may be undefined
-  void (*rmsprop)(const Tensor& param, const Tensor& grad, const Tensor& square_avg, RmsPropStep s);
+  // Optimiser steps of several parameters, of one dtype, in place and in one pass: steps[i] is that of parameters[i].
+  void (*adam)(std::span<const ParameterTensors> parameters, std::span<const AdamStep> steps,
+               const UpdateControl& control);
+  void (*sgd)(std::span<const ParameterTensors> parameters, std::span<const SgdStep> steps,
+              const UpdateControl& control);
+  void (*rmsprop)(std::span<const ParameterTensors> parameters, std::span<const RmsPropStep> steps,
+                  const UpdateControl& control);
 };
 
 /// The table of `device`; throws when this build or this machine has none.

@@ -35,4 +35,10 @@ DUEL_HD PhiloxBlock philox(std::uint64_t seed, std::uint64_t counter, std::uint6
   return {{c0, c1, c2, c3}};
 }
 
+/// The seed of the stream that is split off at block `counter`, made of blocks that no draw uses.
+DUEL_HD std::uint64_t split_seed(std::uint64_t seed, std::uint64_t counter) {
+  const PhiloxBlock b = philox(seed, counter, 1);
+  return static_cast<std::uint64_t>(b.w[0]) << 32 | b.w[1];
+}
+
 }  // namespace duel

@@ -124,12 +124,20 @@ Tensor Tensor::full(const Shape& shape, double value, TensorOptions o) {
 
 Tensor Tensor::zeros(const Shape& shape, TensorOptions o) { return full(shape, 0, o); }
 
-Tensor Tensor::empty_like(const Tensor& like) {
+namespace {
+
+// Dense, in the order of `like`.
+Shape strides_like(const Tensor& like) {
   bool broadcast = false;  // a stride of 0 tells nothing about the order in memory
-  for (int i = 0; i < like.dim(); ++i) broadcast |= like.shape_[i] > 1 && like.strides_[i] == 0;
-  const Shape strides = broadcast ? dense_strides(like.shape_, Layout::row_major)
-                                  : strides_in_order(like.shape_, order_of(like.strides_));
-  return make(like.shape_, strides, like.dtype_, like.device());
+  for (int i = 0; i < like.dim(); ++i) broadcast |= like.shape()[i] > 1 && like.strides()[i] == 0;
+  return broadcast ? dense_strides(like.shape(), Layout::row_major)
+                   : strides_in_order(like.shape(), order_of(like.strides()));
+}
+
+}  // namespace
+
+Tensor Tensor::empty_like(const Tensor& like) {
+  return make(like.shape_, strides_like(like), like.dtype_, like.device());
 }
 
 Tensor Tensor::zeros_like(const Tensor& like) {
@@ -138,7 +146,9 @@ Tensor Tensor::zeros_like(const Tensor& like) {
   return t;
 }
 
-Tensor Tensor::scalar(double value, DType dtype) { return full({}, value, {.dtype = dtype}); }
+Tensor Tensor::scalar(double value, DType dtype, Device device) {
+  return full({}, value, {.dtype = dtype, .device = device});
+}
 
 template <class T>
 Tensor Tensor::from(std::span<const T> values, const Shape& shape) {
@@ -353,7 +363,7 @@ Tensor Tensor::to(DType dtype) const {
 
 Tensor Tensor::to(Device device) const {
   if (device == this->device()) return *this;
-  Tensor copy = empty(shape_, {dtype_, device});
+  Tensor copy = make(shape_, strides_like(*this), dtype_, device);
   backend(device == Device::cpu ? this->device() : device).copy(*this, copy);
   return copy;
 }
@@ -376,7 +386,7 @@ std::vector<T> Tensor::to_vector() const {
 void Tensor::copy_(const Tensor& source) {
   check_distinct("copy_", *this);
   const Tensor from = source.storage_ == storage_ ? source.clone() : source;  // the two may overlap
-  backend(device()).copy(from.expand(shape_), *this);
+  backend(device() == Device::cpu ? source.device() : device()).copy(from.expand(shape_), *this);
   storage_->bump_version();
 }
 
@@ -394,6 +404,7 @@ DUEL_INSTANTIATE(float)
 DUEL_INSTANTIATE(double)
 DUEL_INSTANTIATE(std::int64_t)
 DUEL_INSTANTIATE(std::uint8_t)
+DUEL_INSTANTIATE(bfloat16)
 #undef DUEL_INSTANTIATE
 
 std::ostream& operator<<(std::ostream& out, const Tensor& t) {

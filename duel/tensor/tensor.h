@@ -74,7 +74,7 @@ class Tensor {
   static Tensor empty_like(const Tensor& like);
   static Tensor zeros_like(const Tensor& like);
   /// Shape [], one element.
-  static Tensor scalar(double value, DType dtype = DType::float32);
+  static Tensor scalar(double value, DType dtype = DType::float32, Device device = Device::cpu);
   /// A copy of `values` in row-major order; throws unless there are exactly `shape.numel()`.
   template <class T>
   static Tensor from(std::span<const T> values, const Shape& shape);
@@ -147,6 +147,7 @@ class Tensor {
   // Copies.
   Tensor clone() const;
   Tensor to(DType dtype) const;
+  /// As `empty_like`, on that device.
   Tensor to(Device device) const;
   /// The one element, as a number. Throws unless numel() == 1.
   double item() const;

@@ -41,6 +41,22 @@ void for_each_problem(DType dtype, const F& f) {
     }
 }
 
+// The kernels, of one parameter.
+void adam(const Problem& q, const AdamStep& s) {
+  const ParameterTensors tensors{q.param, q.grad, {q.first, q.second}};
+  cpu().adam({&tensors, 1}, {&s, 1}, {});
+}
+
+void sgd(const Problem& q, const Tensor& momentum, const SgdStep& s) {
+  const ParameterTensors tensors{q.param, q.grad, {momentum}};
+  cpu().sgd({&tensors, 1}, {&s, 1}, {});
+}
+
+void rmsprop(const Problem& q, const RmsPropStep& s) {
+  const ParameterTensors tensors{q.param, q.grad, {q.first}};
+  cpu().rmsprop({&tensors, 1}, {&s, 1}, {});
+}
+
 }  // namespace
 
 TEST_CASE_TEMPLATE("adam: plain, with weight decay, and decoupled", T, float, double) {
@@ -60,15 +76,14 @@ TEST_CASE_TEMPLATE("adam: plain, with weight decay, and decoupled", T, float, do
           q.t[i] = beta2 * q.t[i] + (1 - beta2) * gi * gi;
           q.p[i] -= rate / c1 * q.s[i] / (std::sqrt(q.t[i]) / std::sqrt(c2) + eps);
         }
-        cpu().adam(q.param, q.grad, q.first, q.second,
-                   {.rate = rate,
-                    .beta1 = beta1,
-                    .beta2 = beta2,
-                    .eps = eps,
-                    .weight_decay = decay.coupled,
-                    .decoupled_decay = decay.decoupled,
-                    .correction1 = c1,
-                    .correction2 = c2});
+        adam(q, {.rate = rate,
+                 .beta1 = beta1,
+                 .beta2 = beta2,
+                 .eps = eps,
+                 .weight_decay = decay.coupled,
+                 .decoupled_decay = decay.decoupled,
+                 .correction1 = c1,
+                 .correction2 = c2});
       }
     });
 }
@@ -85,8 +100,8 @@ TEST_CASE_TEMPLATE("sgd: without and with momentum", T, float, double) {
           if (momentum > 0) q.s[i] = momentum * q.s[i] + share * gi;
           q.p[i] -= rate * (momentum > 0 ? q.s[i] : gi);
         }
-        cpu().sgd(q.param, q.grad, momentum > 0 ? q.first : Tensor(),
-                  {.rate = rate, .momentum = momentum, .weight_decay = decay, .gradient_share = share});
+        sgd(q, momentum > 0 ? q.first : Tensor(),
+            {.rate = rate, .momentum = momentum, .weight_decay = decay, .gradient_share = share});
       }
     });
 }
@@ -101,7 +116,7 @@ TEST_CASE_TEMPLATE("rmsprop", T, float, double) {
         q.s[i] = alpha * q.s[i] + (1 - alpha) * gi * gi;
         q.p[i] -= rate * gi / (std::sqrt(q.s[i]) + eps);
       }
-      cpu().rmsprop(q.param, q.grad, q.first, {.rate = rate, .alpha = alpha, .eps = eps, .weight_decay = decay});
+      rmsprop(q, {.rate = rate, .alpha = alpha, .eps = eps, .weight_decay = decay});
     }
   });
 }
@@ -110,8 +125,26 @@ TEST_CASE("adam: the same bits for any number of threads") {
   CHECK(same_for_any_threads([] {
     Problem q(Tensor::empty({100003}), 2);
     q.next_grad(0);
-    cpu().adam(q.param, q.grad, q.first, q.second,
-               {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.1, .correction2 = 0.001});
+    adam(q, {.rate = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .correction1 = 0.1, .correction2 = 0.001});
     return q.param;
   }));
+}
+
+TEST_CASE("what is recorded now and done later: steps come in a tensor, and a loss that is not finite stops them") {
+  const Tensor like = Tensor::empty({5});
+  Problem given(like, 1), stopped(like, 1), later(like, 1);
+  for (Problem* q : {&given, &stopped, &later}) q->next_grad(1);
+  const SgdStep s{.rate = 0.5, .momentum = 0.25, .weight_decay = 0.125, .gradient_share = 1};
+  sgd(given, given.first, s);
+  const Tensor steps = Tensor::from({0.5, 0.25, 0.125, 1.0}, {1, 4});
+  const SgdStep none{.rate = 0};
+  const auto run = [&](const Problem& q, const Tensor& loss) {
+    const ParameterTensors tensors{q.param, q.grad, {q.first}};
+    cpu().sgd({&tensors, 1}, {&none, 1}, {steps, loss});
+  };
+  run(later, Tensor::scalar(3));
+  CHECK(values(later.param) == values(given.param));
+  CHECK(values(later.first) == values(given.first));
+  for (double loss : {NAN, INFINITY}) run(stopped, Tensor::scalar(loss));
+  stopped.check();
 }

@@ -3,6 +3,7 @@
 #include <numbers>
 
 #include "duel/tensor/philox.h"
+#include "duel/tensor/rng.h"
 #include "tests/tensor/reference.h"
 
 using namespace duel;
@@ -40,8 +41,8 @@ TEST_CASE("uniform: the words of the stream, in row-major order whatever the lay
     for (Layout layout : {Layout::row_major, Layout::channels_last}) {
       const Tensor y32 = Tensor::empty(shape, {.layout = layout});
       const Tensor y64 = Tensor::empty(shape, {.dtype = DType::float64, .layout = layout});
-      cpu().uniform(y32, seed, counter, -1, 3);
-      cpu().uniform(y64, seed, counter, -1, 3);
+      cpu().uniform(y32, {seed, counter}, -1, 3);
+      cpu().uniform(y64, {seed, counter}, -1, 3);
       CHECK(values(y32) == expected32);
       CHECK(values(y64) == expected64);
     }
@@ -50,9 +51,9 @@ TEST_CASE("uniform: the words of the stream, in row-major order whatever the lay
 
 TEST_CASE("uniform: never the upper end") {
   const Tensor y = Tensor::empty({100000});
-  cpu().uniform(y, 1, 0, 1e6, 1e6 + 0.125);  // neighbouring floats are 0.0625 apart
+  cpu().uniform(y, {1, 0}, 1e6, 1e6 + 0.125);  // neighbouring floats are 0.0625 apart
   for (double v : values(y)) REQUIRE((v == 1e6 || v == 1e6 + 0.0625));
-  cpu().uniform(y, 1, 0, 2, 2);
+  cpu().uniform(y, {1, 0}, 2, 2);
   CHECK(values(y)[0] == 2);
 }
 
@@ -70,7 +71,7 @@ TEST_CASE("normal: Box and Muller on pairs of words") {
     for (DType dtype : {DType::float32, DType::float64})
       for (Layout layout : {Layout::row_major, Layout::channels_last}) {
         const Tensor y = Tensor::empty(shape, {.dtype = dtype, .layout = layout});
-        cpu().normal(y, seed, counter, 0.5, 2);
+        cpu().normal(y, {seed, counter}, 0.5, 2);
         CHECK(distance(values(y), expected) <= roundings(dtype));
       }
   }
@@ -78,13 +79,13 @@ TEST_CASE("normal: Box and Muller on pairs of words") {
 
 TEST_CASE("normal, uniform: an element's bits do not depend on how many are drawn") {
   const Tensor whole = Tensor::empty({300}), uniform = Tensor::empty({300});
-  cpu().normal(whole, 4, 1, 0, 1);
-  cpu().uniform(uniform, 4, 1, -1, 1);
+  cpu().normal(whole, {4, 1}, 0, 1);
+  cpu().uniform(uniform, {4, 1}, -1, 1);
   for (std::int64_t n = 1; n < 300; n += 7) {
     const Tensor y = Tensor::empty({n});
-    cpu().normal(y, 4, 1, 0, 1);
+    cpu().normal(y, {4, 1}, 0, 1);
     CHECK(same_bits(y, whole.slice(0, 0, n)));
-    cpu().uniform(y, 4, 1, -1, 1);
+    cpu().uniform(y, {4, 1}, -1, 1);
     CHECK(same_bits(y, uniform.slice(0, 0, n)));
   }
 }
@@ -97,11 +98,11 @@ TEST_CASE("normal, uniform: moments") {
     return total / static_cast<double>(n);
   };
   const Tensor y = Tensor::empty({n});
-  cpu().normal(y, 7, 0, 0, 1);
+  cpu().normal(y, {7, 0}, 0, 1);
   CHECK(std::fabs(moment(y, 1)) < 0.008);  // five standard errors, here and below
   CHECK(std::fabs(moment(y, 2) - 1) < 0.012);
   CHECK(std::fabs(moment(y, 4) - 3) < 0.08);
-  cpu().uniform(y, 7, 0, 0, 1);
+  cpu().uniform(y, {7, 0}, 0, 1);
   CHECK(std::fabs(moment(y, 1) - 0.5) < 0.0023);
   CHECK(std::fabs(moment(y, 2) - 1.0 / 3) < 0.0024);
 }
@@ -109,7 +110,27 @@ TEST_CASE("normal, uniform: moments") {
 TEST_CASE("normal: the same bits for any number of threads") {
   CHECK(same_for_any_threads([] {
     Tensor y = Tensor::empty({100003});
-    cpu().normal(y, 3, 9, 0, 1);
+    cpu().normal(y, {3, 9}, 0, 1);
     return y;
   }));
+}
+
+// As a recorded step has them: see CapturedStep.
+TEST_CASE("a stream whose seed lies where it draws: the same numbers, no values for the host") {
+  const auto twin = [](std::uint64_t seed) { return Rng(Tensor::from({static_cast<std::int64_t>(seed)}, {1})); };
+  Rng host(42), device = twin(42);
+  for (int round = 0; round < 2; ++round) {  // these, then what splits off them (split_seed)
+    CHECK(same_bits(device.uniform({3, 5}), host.uniform({3, 5})));
+    CHECK(same_bits(device.normal({7}), host.normal({7})));
+    for (const std::int64_t count : {1, 2, 3, 10, 1000, 1234567, (1 << 26) - 1})
+      CHECK(device.integers({50, 2}, count).to_vector<std::int64_t>() ==
+            host.integers({50, 2}, count).to_vector<std::int64_t>());
+    CHECK(device.counter() == host.counter());
+    host = host.split();
+    device = device.split();
+  }
+  CHECK_THROWS_AS(device.below(2), Error);
+  CHECK_THROWS_AS(device.permutation(2), Error);
+  CHECK_THROWS_AS(device.integers({2}, 0), Error);
+  CHECK_THROWS_AS(device.integers({2}, 1 << 26), Error);
 }

@@ -92,7 +92,8 @@ Tensor grey_levels(const fs::path& path, const Tensor& array) {
     case DType::uint8: return array;
     case DType::float32: return scaled<float>(path, array);
     case DType::float64: return scaled<double>(path, array);
-    case DType::int64: break;
+    case DType::int64:
+    case DType::bfloat16: break;
   }
   fail(kLoad, path, ": pictures must be uint8 or floats, got ", array);
 }

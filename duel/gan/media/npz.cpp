@@ -25,6 +25,7 @@ std::string type_text(const Tensor& t) {
     case DType::int64: return "<i8";
     case DType::float32: return "<f4";
     case DType::float64: return "<f8";
+    case DType::bfloat16: break;
   }
   fail(kWrite, "numpy has no such type as that of ", t);
 }
@@ -35,6 +36,7 @@ const void* bytes_of(const Tensor& t) {
     case DType::int64: return t.data<std::int64_t>();
     case DType::float32: return t.data<float>();
     case DType::float64: return t.data<double>();
+    case DType::bfloat16: break;
   }
   return nullptr;
 }

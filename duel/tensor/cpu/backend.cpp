@@ -59,6 +59,7 @@ const Backend& cpu_backend() {
       .attention_grad = attention_grad,
       .uniform = uniform,
       .normal = normal,
+      .split_seed = split_seed,
       .adam = adam,
       .sgd = sgd,
       .rmsprop = rmsprop,

@@ -1,28 +1,13 @@
 // Copies between strides and dtypes, and constants.
-#include <cmath>
 #include <cstring>
-#include <limits>
 
+#include "duel/tensor/convert.h"
 #include "duel/tensor/cpu/kernels.h"
 #include "duel/tensor/cpu/simd/loops.h"
 #include "duel/tensor/cpu/strided.h"
 
 namespace duel::cpu {
 namespace {
-
-// To an integer type: toward zero, saturating, NaN to 0.
-template <class To, class From>
-To convert(From v) {
-  if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    constexpr To low = std::numeric_limits<To>::min(), high = std::numeric_limits<To>::max();
-    if (!(v > static_cast<From>(low))) return v != v ? To(0) : low;
-    return v < static_cast<From>(high) ? static_cast<To>(v) : high;  // high may round up, to 2^63: all below still fits
-  } else if constexpr (std::is_same_v<To, std::uint8_t> && std::is_same_v<From, std::int64_t>) {
-    return static_cast<To>(std::clamp<From>(v, 0, 255));
-  } else {
-    return static_cast<To>(v);
-  }
-}
 
 template <class To, class From>
 void copy_rows(const Strided<2>& s, To* dst, const From* src) {

@@ -46,11 +46,13 @@ void normalize_groups(const Tensor& x, const Tensor& mean, const Tensor& rstd, c
 void group_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                      const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
-void uniform(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double low, double high);
-void normal(const Tensor& y, std::uint64_t seed, std::uint64_t counter, double mean, double stddev);
+void uniform(const Tensor& y, const RandomBlocks& r, double low, double high);
+void normal(const Tensor& y, const RandomBlocks& r, double mean, double stddev);
+void split_seed(const Tensor& seed, const RandomBlocks& r);
 
-void adam(const Tensor& param, const Tensor& grad, const Tensor& exp_avg, const Tensor& exp_avg_sq, AdamStep s);
-void sgd(const Tensor& param, const Tensor& grad, const Tensor& momentum, SgdStep s);
-void rmsprop(const Tensor& param, const Tensor& grad, const Tensor& square_avg, RmsPropStep s);
+void adam(std::span<const ParameterTensors> parameters, std::span<const AdamStep> steps, const UpdateControl& control);
+void sgd(std::span<const ParameterTensors> parameters, std::span<const SgdStep> steps, const UpdateControl& control);
+void rmsprop(std::span<const ParameterTensors> parameters, std::span<const RmsPropStep> steps,
+             const UpdateControl& control);
 
 }  // namespace duel::cpu
