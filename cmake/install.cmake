@@ -10,7 +10,7 @@ if(TARGET duel_media)
   install(EXPORT duelMediaTargets NAMESPACE duel:: DESTINATION ${package_dir})
 endif()
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/duel DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE)
+        FILES_MATCHING PATTERN "*.h" PATTERN "cpu" EXCLUDE PATTERN "cuda" EXCLUDE)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/duelConfig.cmake.in ${PROJECT_BINARY_DIR}/duelConfig.cmake
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/duelConfigVersion.cmake COMPATIBILITY SameMinorVersion)
