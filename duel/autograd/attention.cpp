@@ -3,8 +3,10 @@
 #include <cmath>
 #include <utility>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/fused.h"
 #include "duel/autograd/matmul.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/shape_ops.h"
 #include "duel/autograd/softmax.h"
@@ -22,9 +24,8 @@ Variable composite(const Variable& q, const Variable& k, const Variable& v, doub
 
 // q [B, T, D], k [B, S, D], v [B, S, E] -> [B, T, E]
 Variable batched(const Variable& q, const Variable& k, const Variable& v, double scale) {
-  const TensorOptions options = q.value().options();
-  const Tensor y = Tensor::empty({q.size(0), q.size(1), v.size(2)}, options);
-  const Tensor lse = Tensor::empty({q.size(0), q.size(1)}, options);
+  const Tensor y = Tensor::empty({q.size(0), q.size(1), v.size(2)}, q.value().options());
+  const Tensor lse = Tensor::empty({q.size(0), q.size(1)}, {parameter_dtype(q.dtype()), y.device()});
   backend(y.device()).attention(q.value().row_major(), k.value().row_major(), v.value().row_major(), scale, y, lse);
   return record_fused(
       kName, {q, k, v}, y,
@@ -53,9 +54,11 @@ Variable as_batch(const Variable& x, const Shape& batch) {
 
 Variable scaled_dot_product_attention(const Variable& q, const Variable& k, const Variable& v,
                                       std::optional<double> scale) {
-  for (const Variable& x : {q, k, v})
+  for (const Variable& x : {q, k, v}) {
     check(x.defined() && x.dim() >= 2 && is_floating(x.dtype()) && x.dtype() == q.dtype() && x.size(-1) >= 1, kName,
           "needs three float32 or three float64 [..., tokens, channels], got ", x.value());
+    check_devices(kName, q.value(), x.value());
+  }
   check(q.size(-1) == k.size(-1), kName, "queries ", q.value(), " and keys ", k.value(), " differ in channels");
   check(k.size(-2) == v.size(-2) && k.size(-2) >= 1, kName, "keys ", k.value(), " and values ", v.value(),
         " must be as many, and one at least");

@@ -10,4 +10,9 @@ inline void check_floating(const char* operation, const Variable& x) {
   check(is_floating(x.dtype()), operation, "needs float32 or float64, got ", x.value());
 }
 
+/// Throws unless `b` (or nothing) lies where `a` does.
+inline void check_devices(const char* operation, const Tensor& a, const Tensor& b) {
+  check(!b.defined() || a.device() == b.device(), operation, "operands on devices ", a.device(), " and ", b.device());
+}
+
 }  // namespace duel

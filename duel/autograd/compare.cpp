@@ -1,5 +1,6 @@
 #include "duel/autograd/compare.h"
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/pointwise_kernels.h"
 #include "duel/autograd/shape_ops.h"
 
@@ -45,6 +46,8 @@ Variable where(const Variable& condition, const Variable& a, const Variable& b) 
   check(condition.defined() && a.defined() && b.defined(), "where", "an operand is undefined");
   check(is_floating(a.dtype()) && a.dtype() == b.dtype(), "where", "needs two float32 or two float64, got ", a.value(),
         " and ", b.value());
+  check_devices("where", a.value(), b.value());
+  check_devices("where", a.value(), condition.value());
   const Shape shape = broadcast_shapes("where", condition.shape(), broadcast_shapes("where", a.shape(), b.shape()));
   // Not converted as it is: a small number may become 0.
   const Tensor is_set = is_floating(condition.dtype()) ? ne(condition.detach(), 0).value() : condition.value();

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "duel/autograd/check_floating.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/pointwise_kernels.h"
 #include "duel/autograd/rectified.h"
 #include "duel/autograd/reduce.h"
@@ -25,6 +27,7 @@ void check_operands(const char* name, const Variable& a, const Variable& b, cons
   check(a.dim() == 4 && b.dim() == 4, name, "needs 4-dimensional ", roles, ", got ", a.value(), " and ", b.value());
   check(is_floating(a.dtype()) && a.dtype() == b.dtype(), name, "needs two float32 or two float64, got ", a.value(),
         " and ", b.value());
+  check_devices(name, a.value(), b.value());
 }
 
 void check_kernel(const char* name, Size2 kernel) {
@@ -49,8 +52,10 @@ Tensor feature_map(const Shape& shape, const Tensor& like) {
 }
 
 void check_epilogue(const char* name, const Variable& bias, std::int64_t channels, const Variable& x, Rectifier r) {
-  check(!bias.defined() || (bias.shape() == Shape{channels} && bias.dtype() == x.dtype()), name, "bias ", bias.value(),
+  const DType wanted = parameter_dtype(x.dtype());
+  check(!bias.defined() || (bias.shape() == Shape{channels} && bias.dtype() == wanted), name, "bias ", bias.value(),
         " for ", channels, " output channels of ", x.dtype());
+  check_devices(name, x.value(), bias.value());
   check_rectifier(name, r);
 }
 
@@ -74,12 +79,13 @@ EpilogueGrad back_through_epilogue(const Backward& b, Rectifier r) {
   const bool biased = b.wanted.size() > 2 && b.needs(2), rectified = r != Rectifier();
   if (rectified && !is_recording()) {
     const Tensor y = b.output().value(), dy = in_place_of_grad(b);
-    const Tensor dbias = biased ? Tensor::empty({y.size(1)}, y.options()) : Tensor();
+    const Tensor dbias = biased ? Tensor::empty({y.size(1)}, {parameter_dtype(y.dtype()), y.device()}) : Tensor();
     backend(y.device()).epilogue_grad(y, b.grad.value().channels_last(), r, dy, dbias);
     return {dy, dbias};
   }
   const Variable dy = rectified ? rectified_grad(b.grad, b.output(), r) : b.grad;
-  return {dy, biased ? reshape(sum_to(dy, {1, dy.size(1), 1, 1}), {dy.size(1)}) : Variable()};
+  if (!biased) return {dy, {}};
+  return {dy, cast(reshape(sum_to(dy, {1, dy.size(1), 1, 1}), {dy.size(1)}), parameter_dtype(dy.dtype()))};
 }
 
 Variable convolve(const Variable& x, const Variable& weight, const Variable& bias, const Conv2dGeometry& g,
@@ -119,7 +125,9 @@ Variable convolve_back(const char* name, const Variable& x, const Variable& weig
 
 }  // namespace
 
-Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias, const Conv2dGeometry& g, Rectifier r) {
+Variable conv2d(const Variable& x, const Variable& given_weight, const Variable& given_bias, const Conv2dGeometry& g,
+                Rectifier r) {
+  const Variable weight = follow(given_weight, x.dtype()), bias = follow(given_bias, parameter_dtype(x.dtype()));
   check_geometry("conv2d", g);
   check_operands("conv2d", x, weight, "input and weight");
   check_kernel("conv2d", plane(weight));
@@ -132,8 +140,9 @@ Variable conv2d(const Variable& x, const Variable& weight, const Variable& bias,
   return convolve(x, weight, bias, g, r);
 }
 
-Variable conv_transpose2d(const Variable& y, const Variable& weight, const Variable& bias, const Conv2dGeometry& g,
-                          Size2 output_padding, Rectifier r) {
+Variable conv_transpose2d(const Variable& y, const Variable& given_weight, const Variable& given_bias,
+                          const Conv2dGeometry& g, Size2 output_padding, Rectifier r) {
+  const Variable weight = follow(given_weight, y.dtype()), bias = follow(given_bias, parameter_dtype(y.dtype()));
   check_geometry("conv_transpose2d", g);
   check_operands("conv_transpose2d", y, weight, "input and weight");
   check_kernel("conv_transpose2d", plane(weight));

@@ -2,6 +2,7 @@
 // each is linear in both of its inputs, and each one's gradients are the other two. Transposed convolution is
 // `conv2d_input_grad` under another name. Bias and leaky ReLU that follow are done in the same pass: the result is
 // leaky_relu(y + bias, r.slope), r.slope from 0 to 1, and nothing before that is kept for the gradient.
+// Beside bfloat16 inputs weights may be float32 too, and the bias is (see mixed_precision.h).
 #pragma once
 
 #include "duel/autograd/variable.h"

@@ -16,7 +16,8 @@ struct Anomalies {
 Anomalies count_anomalies(const Variable& v) {
   Anomalies found;
   if (!v.defined() || !is_floating(v.dtype()) || v.numel() == 0) return found;
-  const Tensor on_cpu = v.value().to(Device::cpu);
+  Tensor on_cpu = v.value().to(Device::cpu);
+  if (on_cpu.dtype() == DType::bfloat16) on_cpu = on_cpu.to(DType::float32);
   const Tensor dense = on_cpu.is_dense() ? on_cpu : on_cpu.clone();
   dispatch_floating("detect_anomaly", dense.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;

@@ -1,6 +1,6 @@
 #include "duel/autograd/dropout.h"
 
-#include "duel/autograd/pointwise.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/tensor/backend.h"
 
 namespace duel {
@@ -9,9 +9,9 @@ namespace {
 // 1 / (1 - p) where kept, 0 elsewhere: a constant of the graph, so the gradient is that of a product.
 Tensor mask(const char* name, const Shape& shape, double p, Rng& rng, const Tensor& like) {
   check(p >= 0 && p < 1, name, "the probability must lie in [0, 1), got ", p);
-  Tensor u = rng.uniform(shape, 0, 1, {like.dtype(), like.device(), like.layout()});
+  const Tensor u = rng.uniform(shape, 0, 1, {parameter_dtype(like.dtype()), like.device(), like.layout()});
   backend(u.device()).unary(UnaryOp::below, u, u, {1 - p, 1 / (1 - p)});
-  return u;
+  return u.to(like.dtype());
 }
 
 }  // namespace

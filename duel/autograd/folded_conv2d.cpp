@@ -5,6 +5,7 @@
 
 #include "duel/autograd/check_picture.h"
 #include "duel/autograd/conv2d.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/pool.h"
 #include "duel/autograd/resample.h"
 #include "duel/autograd/shape_ops.h"
@@ -35,7 +36,7 @@ Variable folded(const Variable& weight, double share, TapOrder order) {
 
 void check_operands(const char* name, const Variable& x, const Variable& weight, const Conv2dGeometry& g) {
   check_filled_picture(name, x);
-  check(weight.defined() && weight.dim() == 4 && weight.dtype() == x.dtype(), name,
+  check(weight.defined() && weight.dim() == 4 && can_follow(weight.dtype(), x.dtype()), name,
         "needs a weight of 4 dimensions and the dtype of ", x.value());
   check(g.groups >= 1 && x.size(1) == weight.size(1) * g.groups, name, "input ", x.value(), " does not fit weight ",
         weight.value(), " [out, in / groups, KH, KW] with ", g.groups, " groups");

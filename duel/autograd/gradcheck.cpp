@@ -49,7 +49,7 @@ std::vector<Tensor> cut(const Vector& v, const Variables& like) {
   std::size_t at = 0;
   for (const Variable& l : like) {
     const auto n = static_cast<std::size_t>(l.numel());
-    parts.push_back(Tensor::from(std::span(v).subspan(at, n), l.shape()));
+    parts.push_back(Tensor::from(std::span(v).subspan(at, n), l.shape()).to(l.value().device()));
     at += n;
   }
   return parts;
@@ -57,7 +57,7 @@ std::vector<Tensor> cut(const Vector& v, const Variables& like) {
 
 Variable contract(const Variables& values, const Vector& weights) {
   const std::vector<Tensor> parts = cut(weights, values);
-  Variable s = Tensor::scalar(0, DType::float64);
+  Variable s = Tensor::scalar(0, DType::float64, values[0].value().device());
   for (std::size_t i = 0; i < values.size(); ++i) s = s + sum(values[i] * parts[i]);
   return s;
 }
@@ -94,7 +94,7 @@ class Tower {
       Tensor x = inputs_[i];
       if (t != 0) {
         const auto n = static_cast<std::size_t>(x.numel());
-        const Tensor direction = Tensor::from(std::span(v).subspan(at, n), x.shape());
+        const Tensor direction = Tensor::from(std::span(v).subspan(at, n), x.shape()).to(x.device());
         x = (Variable(x) + t * Variable(direction)).value();
         at += n;
       }
@@ -197,8 +197,8 @@ GradcheckResult gradcheck(const DifferentiableFunction& f, const std::vector<Ten
   const RecordingGuard recording(RecordingGuard::Mode::on);
   std::vector<std::size_t> differentiable;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    check(inputs[i].defined() && inputs[i].dtype() != DType::float32, "gradcheck", "input ", i, " is ", inputs[i],
-          ": finite differences need float64");
+    check(inputs[i].defined() && inputs[i].dtype() != DType::float32 && inputs[i].dtype() != DType::bfloat16,
+          "gradcheck", "input ", i, " is ", inputs[i], ": finite differences need float64");
     if (inputs[i].dtype() == DType::float64) differentiable.push_back(i);
   }
   check(!differentiable.empty(), "gradcheck", "needs at least one float64 input");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/check_picture.h"
 #include "duel/autograd/index.h"
 #include "duel/autograd/matmul.h"
@@ -87,6 +88,13 @@ void check_grid(const char* name, const Variable& picture, const Variable& grid)
   check(grid.defined(), name, "the grid is undefined");
   check(grid.dim() == 4 && grid.size(0) == picture.size(0) && grid.size(3) == 2 && grid.dtype() == picture.dtype(),
         name, "needs a grid [N, OH, OW, 2] of the picture's N and dtype, got ", grid.value(), " for ", picture.value());
+  check_devices(name, picture.value(), grid.value());
+}
+
+// Of the pixels of an axis, in its coordinates: (2 i + 1) / size - 1, float64.
+Tensor centres(std::int64_t size, Device device) {
+  const Tensor whole = Tensor::scalar(static_cast<double>(size), DType::float64, device);
+  return (affine(arange(size, DType::float64, device), 2, 1) / whole - 1).value();
 }
 
 Tensor feature_map(const Variable& like, Size2 size) {
@@ -102,14 +110,12 @@ Variable affine_grid(const Variable& theta, Size2 size) {
         "needs a float32 or float64 theta [N, 2, 3], got ", theta.value());
   check(std::min(size.h, size.w) >= 1 && std::max(size.h, size.w) <= kMostPixels, "affine_grid",
         "the size must be from 1 to ", kMostPixels, ", got ", size.h, " x ", size.w);
-  std::vector<double> centres;  // [H * W, 3]
-  const auto centre = [](std::int64_t i, std::int64_t of) {
-    return static_cast<double>(2 * i + 1) / static_cast<double>(of) - 1;
-  };
-  for (std::int64_t i = 0; i < size.h; ++i)
-    for (std::int64_t j = 0; j < size.w; ++j) centres.insert(centres.end(), {centre(j, size.w), centre(i, size.h), 1});
-  const Tensor points = Tensor::from(centres, {size.h * size.w, 3}).to(theta.dtype()).to(theta.value().device());
-  return reshape(matmul(points, transpose(theta, 1, 2)), {theta.size(0), size.h, size.w, 2});
+  const Device device = theta.value().device();
+  const Tensor points = Tensor::full({size.h, size.w, 3}, 1, {theta.dtype(), device});
+  points.select(2, 0).copy_(centres(size.w, device));
+  points.select(2, 1).copy_(centres(size.h, device).unsqueeze(1));
+  return reshape(matmul(points.reshape({size.h * size.w, 3}), transpose(theta, 1, 2)),
+                 {theta.size(0), size.h, size.w, 2});
 }
 
 Variable grid_sample(const Variable& x, const Variable& grid, PadMode outside) {

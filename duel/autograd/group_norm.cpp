@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/fused.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/norm_parameters.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/rectified.h"
@@ -18,7 +20,7 @@ struct GroupMoments {
 };
 
 GroupMoments group_moments(const Variable& x, std::int64_t groups) {
-  const Tensor mean = Tensor::empty({x.size(0), groups}, x.value().options()), var = Tensor::empty_like(mean);
+  const Tensor mean = Tensor::empty({x.size(0), groups}, statistics_options(x)), var = Tensor::empty_like(mean);
   backend(mean.device()).group_moments(x.value().channels_last(), mean, var);
   return {mean, var};
 }
@@ -31,13 +33,15 @@ std::int64_t pixels(const Variable& x) {
 }
 
 // The definition, in ordinary operations.
-Variable composite(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps,
+Variable composite(const Variable& given, std::int64_t groups, const Variable& gain, const Variable& bias, double eps,
                    Rectifier r) {
+  const Variable x = follow(given, parameter_dtype(given.dtype()));
   const std::int64_t width = groups == 0 ? 1 : x.size(1) / groups;  // instance norm of no channels has no groups
   const Variable grouped = reshape(x, {x.size(0), groups, width, pixels(x)});
   const Variable centred = grouped - mean(grouped, {2, 3}, KeepDims::yes);
   const Variable var = mean(square(centred), {2, 3}, KeepDims::yes);
-  return rectified(scale_and_shift(reshape(centred * rsqrt(var + eps), x.shape()), gain, bias), r);
+  const Variable y = reshape(centred * rsqrt(var + eps), x.shape());
+  return follow(rectified(scale_and_shift(y, gain, bias), r), given.dtype());
 }
 
 Variable normalize(const char* name, const Variable& x, const GroupMoments& moments, const Variable& gain,
@@ -53,9 +57,9 @@ Variable normalize(const char* name, const Variable& x, const GroupMoments& mome
       [groups = rstd.size(1), eps, r](const Variables& in) { return composite(in[0], groups, in[1], in[2], eps, r); });
 }
 
-Variable normalize_instances(const char* name, const Variable& x, const Variable& gain, const Variable& bias,
-                             double eps, Rectifier r, BatchMoments* moments) {
-  check_affine_input(name, x, gain, bias, eps, r);
+Variable normalize_instances(const char* name, const Variable& x, const Variable& given_gain,
+                             const Variable& given_bias, double eps, Rectifier r, BatchMoments* moments) {
+  const auto [gain, bias] = checked_affine(name, x, given_gain, given_bias, eps, r);
   check(pixels(x) > 1, name, "needs more than one element per channel of a sample, got ", x.value());
   const GroupMoments found = group_moments(x, x.size(1));
   if (moments) {
@@ -81,9 +85,9 @@ Variable normalize_rows(const Variable& x, std::int64_t rows, std::int64_t eleme
 
 }  // namespace
 
-Variable group_norm(const Variable& x, std::int64_t groups, const Variable& gain, const Variable& bias, double eps,
-                    Rectifier r) {
-  check_affine_input("group_norm", x, gain, bias, eps, r);
+Variable group_norm(const Variable& x, std::int64_t groups, const Variable& given_gain, const Variable& given_bias,
+                    double eps, Rectifier r) {
+  const auto [gain, bias] = checked_affine("group_norm", x, given_gain, given_bias, eps, r);
   check(groups >= 1 && x.size(1) % groups == 0, "group_norm", groups, " groups do not divide the channels of ",
         x.value());
   check(x.size(1) / groups * pixels(x) > 1, "group_norm", "needs more than one element per group, got ", x.value(),
@@ -104,8 +108,8 @@ Variable adaptive_instance_norm(const Variable& x, const Variable& gain, const V
   return normalize_instances("adaptive_instance_norm", x, gain, bias, eps, r, nullptr);
 }
 
-Variable layer_norm(const Variable& x, const Shape& normalized_shape, const Variable& gain, const Variable& bias,
-                    double eps, Rectifier r) {
+Variable layer_norm(const Variable& x, const Shape& normalized_shape, const Variable& given_gain,
+                    const Variable& given_bias, double eps, Rectifier r) {
   check_rectifier("layer_norm", r);
   const int dims = normalized_shape.dim(), kept = x.dim() - dims;
   check(eps >= 0, "layer_norm", "eps must not be negative, got ", eps);
@@ -114,9 +118,13 @@ Variable layer_norm(const Variable& x, const Shape& normalized_shape, const Vari
   for (int i = 0; fits && i < dims; ++i) fits = x.shape()[kept + i] == normalized_shape[i];
   check(fits, "layer_norm", "normalized_shape must be the last sizes of the input, none of them 0: ", normalized_shape,
         " for ", x.value());
-  for (const Variable& v : {gain, bias})
-    check(!v.defined() || (v.dtype() == x.dtype() && v.shape() == normalized_shape), "layer_norm",
-          "gain and bias must be ", x.dtype(), normalized_shape, ", got ", v.value());
+  const DType wanted = dims == 1 ? parameter_dtype(x.dtype()) : x.dtype();  // the kernel's, or that of a product
+  const Variable gain = follow(given_gain, wanted), bias = follow(given_bias, wanted);
+  for (const Variable& v : {gain, bias}) {
+    check(!v.defined() || (v.dtype() == wanted && v.shape() == normalized_shape), "layer_norm",
+          "gain and bias must be ", wanted, normalized_shape, ", got ", v.value());
+    check_devices("layer_norm", x.value(), v.value());
+  }
   const std::int64_t elements = normalized_shape.numel(), rows = x.numel() / elements;
   if (dims == 1) {  // gain and bias go through the kernel: [D] are the channels of x [rows, D]
     const Variable flat = reshape(x, {rows, elements});

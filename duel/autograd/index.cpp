@@ -1,5 +1,6 @@
 #include "duel/autograd/index.h"
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/shape_ops.h"
 #include "duel/tensor/backend.h"
 
@@ -9,6 +10,7 @@ namespace {
 void check_index(const char* name, const Variable& x, const Tensor& index) {
   check(x.defined(), name, "the input is undefined");
   check(index.defined() && index.dtype() == DType::int64, name, "needs int64 indices, got ", index);
+  check_devices(name, x.value(), index);
 }
 
 void check_vector(const char* name, const Variable& x, const Tensor& index) {
@@ -30,27 +32,31 @@ Shape with_size(Shape shape, int d, std::int64_t size) {
 // What a new tensor in the layout of x needs.
 TensorOptions like(const Variable& x) { return {x.dtype(), x.value().device(), x.value().layout()}; }
 
-// Along dimension d, output i is input source(i).
-template <class Source>
-Tensor rearranged(const Tensor& x, int d, const Source& source) {
-  std::vector<std::int64_t> index;
-  for (std::int64_t i = 0; i < x.size(d); ++i) index.push_back(source(i));
-  Tensor y = Tensor::empty_like(x);
-  backend(x.device()).index_select(x, Tensor::from(index, {x.size(d)}).to(x.device()), y, d);
-  return y;
+// first, first + step, ... : float64, which holds them exactly up to 2^53.
+Tensor counted(std::int64_t count, double first, double step, Device device) {
+  const Tensor one = Tensor::scalar(1, DType::float64, device);
+  const Tensor numbers = Tensor::empty({count}, {.dtype = DType::float64, .device = device});
+  backend(device).cumsum(one.expand({count}), numbers, 0);
+  backend(device).unary(UnaryOp::affine, numbers, numbers, {step, first - step});
+  return numbers;
 }
 
 Variable flip_one(const Variable& x, int d) {
-  const std::int64_t last = x.size(d) - 1;
-  return record("flip", {x}, rearranged(x.value(), d, [&](std::int64_t i) { return last - i; }),
-                [d](const Backward& b) -> Variables { return {flip_one(b.grad, d)}; });
+  const std::int64_t size = x.size(d);
+  const Tensor back = counted(size, static_cast<double>(size - 1), -1, x.value().device()).to(DType::int64);
+  Tensor y = Tensor::empty_like(x.value());
+  backend(y.device()).index_select(x.value(), back, y, d);
+  return record("flip", {x}, std::move(y), [d](const Backward& b) -> Variables { return {flip_one(b.grad, d)}; });
 }
 
 // 0 <= shift < the size of d.
 Variable roll_one(const Variable& x, int d, std::int64_t shift) {
   const std::int64_t size = x.size(d), back = size - shift;
   if (shift == 0) return x;
-  return record("roll", {x}, rearranged(x.value(), d, [&](std::int64_t i) { return (i + back) % size; }),
+  Tensor y = Tensor::empty_like(x.value());
+  backend(y.device()).copy(x.value().slice(d, 0, back), y.slice(d, shift, size));
+  backend(y.device()).copy(x.value().slice(d, back, size), y.slice(d, 0, shift));
+  return record("roll", {x}, std::move(y),
                 [d, back](const Backward& b) -> Variables { return {roll_one(b.grad, d, back)}; });
 }
 
@@ -136,6 +142,11 @@ Variable roll(const Variable& x, const Shape& shifts, const Shape& dims) {
     if (size > 0) y = roll_one(y, d, (shifts[i] % size + size) % size);
   }
   return y;
+}
+
+Tensor arange(std::int64_t count, DType dtype, Device device) {
+  check(count >= 0, "arange", "needs a count of 0 or more, got ", count);
+  return counted(count, 0, 1, device).to(dtype);
 }
 
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype) {

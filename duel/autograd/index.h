@@ -28,6 +28,9 @@ Variable flip(const Variable& x, const Shape& dims);
 /// start. Negative shifts move the other way. Of any dtype.
 Variable roll(const Variable& x, const Shape& shifts, const Shape& dims);
 
+/// 0, 1, ... count - 1, made on `device`: [count].
+Tensor arange(std::int64_t count, DType dtype = DType::int64, Device device = Device::cpu);
+
 /// int64 labels [N] as rows of zeros with a single 1: [N, classes]. A constant.
 Tensor one_hot(const Tensor& labels, std::int64_t classes, DType dtype = DType::float32);
 

@@ -1,5 +1,7 @@
 #include "duel/autograd/matmul.h"
 
+#include "duel/autograd/check_floating.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/shape_ops.h"
 #include "duel/tensor/backend.h"
@@ -35,6 +37,7 @@ Variable matmul(const Variable& a, const Variable& b) {
         b.size(-2), " differ");
   check(is_floating(a.dtype()) && a.dtype() == b.dtype(), "matmul", "needs two float32 or two float64, got ", a.value(),
         " and ", b.value());
+  check_devices("matmul", a.value(), b.value());
   const Shape batch = broadcast_shapes("matmul", leading(a), leading(b));
   Shape shape = batch;
   shape.push_back(a.size(-2));
@@ -47,8 +50,8 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
         " does not fit weight ", weight.value(), " [out, in]");
   check(!bias.defined() || bias.shape() == Shape{weight.size(0)}, "linear", "bias ", bias.value(), " for ",
         weight.size(0), " outputs");
-  const Variable y = matmul(x, transpose(weight, 0, 1));
-  return bias.defined() ? y + bias : y;
+  const Variable y = matmul(x, transpose(follow(weight, x.dtype()), 0, 1));
+  return bias.defined() ? y + follow(bias, y.dtype()) : y;
 }
 
 }  // namespace duel

@@ -1,6 +1,7 @@
 #include "duel/autograd/modulated_conv2d.h"
 
 #include "duel/autograd/matmul.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/reduce.h"
 #include "duel/autograd/shape_ops.h"
@@ -24,10 +25,11 @@ Variable modulated_conv2d(const Variable& x, const Variable& weight, const Varia
   check(options.geometry.groups == 1, "modulated_conv2d", "has one group, got ", options.geometry.groups);
   check(options.eps >= 0, "modulated_conv2d", "eps must not be negative, got ", options.eps);
   const auto over_space = [](const Variable& v) { return reshape(v, {v.size(0), v.size(1), 1, 1}); };
-  const Variable y = conv2d(x * over_space(styles), weight, {}, options.geometry);
+  const Variable y = conv2d(x * over_space(follow(styles, x.dtype())), weight, {}, options.geometry);
   if (options.demodulate == Demodulate::no) return y;
   const Variable squares = sum(square(weight), {2, 3});  // [O, I]
-  return y * over_space(rsqrt(matmul(square(styles), transpose(squares, 0, 1)) + options.eps));
+  const Variable scaled = matmul(square(follow(styles, squares.dtype())), transpose(squares, 0, 1));
+  return y * over_space(follow(rsqrt(scaled + options.eps), y.dtype()));
 }
 
 }  // namespace duel

@@ -6,7 +6,7 @@
 
 namespace duel {
 
-/// What batch_norm saw of a batch: per channel [C], float like x. Constants.
+/// What batch_norm saw of a batch: per channel [C], of x's dtype, or float32 for bfloat16. Constants.
 struct BatchMoments {
   Tensor mean;
   Tensor var;              ///< biased, as used to normalise
@@ -14,7 +14,8 @@ struct BatchMoments {
 };
 
 /// y = (x - mean) / sqrt(var + eps) * gain + bias with the mean and biased variance of this batch, over all dimensions
-/// but 1. x [N, C] or [N, C, S...]; gain and bias [C], or [N, C] for one per sample, or undefined for 1 and 0.
+/// but 1. x [N, C] or [N, C, S...]; gain and bias [C], or [N, C] for one per sample, or undefined for 1 and 0
+/// (float32 beside bfloat16: see mixed_precision.h).
 /// A rectifier makes it leaky_relu(y, slope), in the same pass. `moments`, if given, receives the statistics (for
 /// running averages). Throws when there is only one element per channel: its normalised value would be 0 whatever x is.
 /// The first gradient is one fused kernel; further ones are those of the composite.

@@ -1,5 +1,7 @@
 #include "duel/autograd/norm_parameters.h"
 
+#include "duel/autograd/check_floating.h"
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/pointwise_kernels.h"
 #include "duel/autograd/rectified.h"
@@ -20,16 +22,23 @@ Tensor channels_last_like(const Variable& x) {
 
 }  // namespace
 
-void check_affine_input(const char* name, const Variable& x, const Variable& gain, const Variable& bias, double eps,
-                        Rectifier r) {
+AffineParameters checked_affine(const char* name, const Variable& x, const Variable& gain, const Variable& bias,
+                                double eps, Rectifier r) {
   check_rectifier(name, r);
   check(eps >= 0, name, "eps must not be negative, got ", eps);
   check(x.dim() >= 2 && is_floating(x.dtype()), name, "needs a float32 or float64 [N, C, ...], got ", x.value());
-  for (const Variable& v : {gain, bias})
+  const DType wanted = parameter_dtype(x.dtype());
+  AffineParameters found{follow(gain, wanted), follow(bias, wanted)};
+  for (const Variable& v : {found.gain, found.bias}) {
     check(!v.defined() ||
-              (v.dtype() == x.dtype() && (v.shape() == Shape{x.size(1)} || v.shape() == Shape{x.size(0), x.size(1)})),
+              (v.dtype() == wanted && (v.shape() == Shape{x.size(1)} || v.shape() == Shape{x.size(0), x.size(1)})),
           name, "gain and bias must be [C] or [N, C] for input ", x.value(), ", got ", v.value());
+    check_devices(name, x.value(), v.value());
+  }
+  return found;
 }
+
+TensorOptions statistics_options(const Variable& x) { return {parameter_dtype(x.dtype()), x.value().device()}; }
 
 Tensor normalized(NormalizeKernel kernel, const Variable& x, const Normalizer& n) {
   Tensor y = channels_last_like(x);
@@ -40,7 +49,7 @@ Tensor normalized(NormalizeKernel kernel, const Variable& x, const Normalizer& n
 Variables normalized_grads(NormGradKernel kernel, const Backward& b, const Variable& x, const Normalizer& n,
                            std::int64_t rows) {
   const Tensor dx = in_place_of_grad(b);
-  const Tensor dgain = Tensor::empty({rows, x.size(1)}, x.value().options()), dbias = Tensor::empty_like(dgain);
+  const Tensor dgain = Tensor::empty({rows, x.size(1)}, statistics_options(x)), dbias = Tensor::empty_like(dgain);
   kernel(x.value().channels_last(), b.grad.value().channels_last(), n.mean, n.rstd, per_sample(n.gain, x),
          per_sample(n.bias, x), n.rectifier, dx, dgain, dbias);
   return {dx, b.needs(1) ? sum_to(dgain, n.gain.shape()) : Variable(),

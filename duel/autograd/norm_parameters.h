@@ -7,14 +7,23 @@
 
 namespace duel {
 
-/// Throws, naming the operation, unless x is a floating [N, C, ...], gain and bias are undefined, [C] or [N, C] of its
-/// dtype, eps >= 0, and the rectifier's slope lies in [0, 1].
-void check_affine_input(const char* name, const Variable& x, const Variable& gain, const Variable& bias, double eps,
-                        Rectifier r = {});
-
-/// What a normalisation is computed from besides its input: gain and bias [C], [N, C] or undefined, and statistics.
-struct Normalizer {
+/// Gain and bias: [C], [N, C] or undefined.
+struct AffineParameters {
   Variable gain, bias;
+};
+
+/// Gain and bias in the dtype that goes with x (see mixed_precision.h). Throws, naming the operation, unless x is a
+/// floating [N, C, ...], gain and bias are undefined, [C] or [N, C] and can follow it, eps >= 0, and the rectifier's
+/// slope lies in [0, 1].
+AffineParameters checked_affine(const char* name, const Variable& x, const Variable& gain, const Variable& bias,
+                                double eps, Rectifier r = {});
+
+/// What a tensor of statistics of x needs.
+TensorOptions statistics_options(const Variable& x);
+
+/// What a normalisation is computed from besides its input.
+struct Normalizer {
+  Variable gain, bias;  // as above
   Tensor mean, rstd;
   Rectifier rectifier;
 };

@@ -1,5 +1,6 @@
 #include "duel/autograd/pointwise_kernels.h"
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/shape_ops.h"
 
 namespace duel {
@@ -15,7 +16,7 @@ Tensor unary_kernel(const char* name, UnaryOp op, const Tensor& x, Constants c) 
 Tensor binary_kernel(const char* name, BinaryOp op, const Tensor& a, const Tensor& b, Constants c) {
   check(is_floating(a.dtype()) && a.dtype() == b.dtype(), name, "needs two float32 or two float64, got ", a, " and ",
         b);
-  check(a.device() == b.device(), name, "operands on devices ", a.device(), " and ", b.device());
+  check_devices(name, a, b);
   Tensor y = Tensor::empty_like(a.is_dense() ? a : b);  // an operand that broadcasts is not dense
   backend(a.device()).binary(op, a, b, y, c);
   return y;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/reduce.h"
 #include "duel/tensor/backend.h"
 
@@ -97,6 +98,7 @@ Variable concat(const Variables& xs, int d) {
     if (x.dim() == expected.dim()) expected[d] = x.shape()[d];
     check(x.shape() == expected && x.dtype() == first.dtype(), "concat", "along dimension ", d, ": ", x.value(),
           " does not fit ", first);
+    check_devices("concat", first, x.value());
     starts.push_back(shape[d]);
     shape[d] += x.shape()[d];
   }

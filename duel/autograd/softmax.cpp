@@ -87,8 +87,9 @@ Variable along(const char* name, Variable (*f)(const Variable&), const Variable&
 
 // Infinities as the largest numbers of the dtype.
 Variable finite(const Variable& x) {
-  const double most =
-      x.dtype() == DType::float32 ? std::numeric_limits<float>::max() : std::numeric_limits<double>::max();
+  const double most = x.dtype() == DType::float64   ? std::numeric_limits<double>::max()
+                      : x.dtype() == DType::float32 ? std::numeric_limits<float>::max()
+                                                    : 0x1.fep127;  // bfloat16
   return clamp(x, -most, most);
 }
 

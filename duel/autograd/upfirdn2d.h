@@ -18,7 +18,8 @@ struct Upfirdn2dOptions {
 /// x [N, C, H, W] with up - 1 zeros after each pixel and `padding` around that (negative ones crop), filtered, times
 /// `gain`, of which every down-th pixel stays: [N, C, OH, OW], OH = floor((H * up + padding - KH) / down) + 1.
 /// `filter`, a constant of any floating dtype, is [KH, KW], or [K] for the outer product of it with itself, which is
-/// KH times as fast. Linear in x: one `resample2d` or, for [KH, KW], the sum of one per row; zeros are never made.
+/// KH times as fast; its numbers are read by the host, so it should lie on the CPU. Linear in x: one `resample2d` or,
+/// for [KH, KW], the sum of one per row; zeros are never made.
 Variable upfirdn2d(const Variable& x, const Tensor& filter, const Upfirdn2dOptions& o = {});
 
 /// x enlarged `factor` times, pixels staying in place: gain factor^2 makes up for the zeros (StyleGAN's upsample2d).

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "duel/autograd/check_floating.h"
 #include "duel/autograd/check_picture.h"
 #include "duel/autograd/ops.h"
 
@@ -10,7 +11,6 @@ namespace duel {
 namespace {
 
 constexpr double kTranslation = 1.0 / 8, kCutout = 1.0 / 2;  // of a picture's side
-constexpr std::int64_t kNone = -1;                           // a pixel that shows 0
 
 std::int64_t rounded(double x) { return static_cast<std::int64_t>(std::floor(x + 0.5)); }
 
@@ -19,51 +19,47 @@ void check_shape(const char* operation, const Shape& shape) {
         "needs the shape of pictures [N, C, H, W] of one pixel or more, got ", shape);
 }
 
-// Those drawn for each picture, within [-most, most].
-const std::int64_t* offsets(const char* operation, const Tensor& drawn, const Variable& pictures, std::int64_t most) {
-  check(drawn.defined() && drawn.dtype() == DType::int64 && drawn.shape() == Shape{pictures.size(0)} &&
-            drawn.is_row_major() && drawn.device() == Device::cpu,
-        operation, "pictures ", pictures.value(), " need an int64 offset each, got ", drawn);
-  const std::int64_t* const values = drawn.data<std::int64_t>();
-  for (std::int64_t n = 0; n < drawn.numel(); ++n)
-    check(values[n] >= -most && values[n] <= most, operation, "the offset ", values[n], " of picture ", n,
-          " is more than ", most, " pixels");
-  return values;
+// Offsets drawn for each picture, [N, 1], float64; within [-most, most], which is looked at on the CPU only: elsewhere
+// a look-up beyond the pictures is the kernel's to find.
+Variable offsets(const char* operation, const Tensor& drawn, const Variable& pictures, std::int64_t most) {
+  check(drawn.defined() && drawn.dtype() == DType::int64 && drawn.shape() == Shape{pictures.size(0)}, operation,
+        "pictures ", pictures.value(), " need an int64 offset each, got ", drawn);
+  check_devices(operation, pictures.value(), drawn);
+  if (drawn.device() == Device::cpu) {
+    const std::vector<std::int64_t> values = drawn.to_vector<std::int64_t>();
+    for (std::size_t n = 0; n < values.size(); ++n)
+      check(values[n] >= -most && values[n] <= most, operation, "the offset ", values[n], " of picture ", n,
+            " is more than ", most, " pixels");
+  }
+  return drawn.to(DType::float64).unsqueeze(1);
 }
 
 // What each picture is multiplied by, or is added to it: [N, 1, 1, 1].
 Variable per_picture(const Tensor& drawn, const Variable& pictures) {
   check(drawn.defined() && is_floating(drawn.dtype()) && drawn.shape() == Shape{pictures.size(0)}, "DiffAugment",
         "pictures ", pictures.value(), " need a floating number each, got ", drawn);
-  return drawn.to(pictures.dtype()).to(pictures.value().device()).reshape({pictures.size(0), 1, 1, 1});
+  check_devices("DiffAugment", pictures.value(), drawn);
+  return drawn.to(pictures.dtype()).reshape({pictures.size(0), 1, 1, 1});
 }
 
-Tensor draw_offsets(Rng& rng, std::int64_t count, std::int64_t most) {
-  Tensor drawn = rng.integers({count}, 2 * most + 1);
-  std::int64_t* const values = drawn.mutable_data<std::int64_t>();
-  std::for_each(values, values + count, [&](std::int64_t& offset) { offset -= most; });
-  return drawn;
+// From -most to most.
+Tensor draw_offsets(Rng& rng, std::int64_t count, std::int64_t most, Device device) {
+  const Variable drawn = rng.integers({count}, 2 * most + 1, device).to(DType::float64);
+  return (drawn - static_cast<double>(most)).value().to(DType::int64);
 }
 
-// Which pictures are left as they are; none, without a draw, for a probability of 1.
-std::vector<bool> draw_untouched(Rng& rng, std::int64_t count, double probability) {
-  std::vector<bool> untouched(static_cast<std::size_t>(count));
-  if (probability == 1) return untouched;
-  const Tensor drawn = rng.uniform({count}, 0, 1, {.dtype = DType::float64});
-  const double* const values = drawn.data<double>();
-  for (std::size_t n = 0; n < untouched.size(); ++n) untouched[n] = values[n] >= probability;
-  return untouched;
+// 1 for pictures that are left as they are, else 0; undefined, without a draw, for a probability of 1.
+Tensor draw_untouched(Rng& rng, std::int64_t count, double probability, Device device) {
+  if (probability == 1) return {};
+  return ge(rng.uniform({count}, 0, 1, {.dtype = DType::float64, .device = device}), probability).value();
 }
 
 // `neutral` in their places.
-template <class T>
-void neutralize(Tensor drawn, const std::vector<bool>& untouched, T neutral) {
-  T* const values = drawn.mutable_data<T>();
-  for (std::size_t n = 0; n < untouched.size(); ++n)
-    if (untouched[n]) values[n] = neutral;
+void neutralize(Tensor& drawn, const Tensor& untouched, double neutral) {
+  if (untouched.defined()) drawn = masked_fill(drawn.to(DType::float64), untouched, neutral).value().to(drawn.dtype());
 }
 
-void neutralize(const PixelOffsets& drawn, const std::vector<bool>& untouched, std::int64_t neutral) {
+void neutralize(PixelOffsets& drawn, const Tensor& untouched, double neutral) {
   neutralize(drawn.h, untouched, neutral);
   neutralize(drawn.w, untouched, neutral);
 }
@@ -72,24 +68,27 @@ void check_probability(const char* operation, double probability) {
   check(probability >= 0 && probability <= 1, operation, "the probability must lie in [0, 1], got ", probability);
 }
 
-// Pixel (i, j) of picture n becomes its pixel (row(n, i), column(n, j)), or 0 where one of these is kNone. A look-up of
+// 0, 1, ... size - 1
+Variable counted(std::int64_t size, const Variable& like) {
+  return arange(size, DType::float64, like.value().device());
+}
+
+// 1 where 0 <= v < size, else 0.
+Variable within(const Variable& v, std::int64_t size) { return ge(v, 0) * lt(v, static_cast<double>(size)); }
+
+// [N, H] and [N, W] as a mask for pictures, [N, H, W].
+Variable mask_of(const Variable& rows, const Variable& columns, DType dtype) {
+  return cast(unsqueeze(rows, 2), dtype) * cast(unsqueeze(columns, 1), dtype);
+}
+
+// Pixel (i, j) of picture n becomes its pixel (rows[n, i], columns[n, j]); float64 [N, H] and [N, W]. A look-up of
 // pixels, of all their channels at once.
-template <class Row, class Column>
-Variable look_up_pixels(const Variable& x, Row&& row, Column&& column) {
+Variable look_up_pixels(const Variable& x, const Variable& rows, const Variable& columns) {
   const std::int64_t samples = x.size(0), c = x.size(1), h = x.size(2), w = x.size(3), pixels = samples * h * w;
-  Tensor index = Tensor::empty({pixels}, {.dtype = DType::int64});
-  Tensor none = Tensor::zeros({pixels, 1}, {.dtype = DType::int64});
-  std::int64_t *from = index.mutable_data<std::int64_t>(), *empty = none.mutable_data<std::int64_t>();
-  for (std::int64_t n = 0; n < samples; ++n)
-    for (std::int64_t i = 0; i < h; ++i)
-      for (std::int64_t j = 0; j < w; ++j, ++from, ++empty) {
-        const std::int64_t r = row(n, i), s = column(n, j);
-        *empty = r == kNone || s == kNone;
-        *from = *empty ? 0 : (n * h + r) * w + s;
-      }
-  const Device device = x.value().device();
-  const Variable rows = reshape(permute(x, {0, 2, 3, 1}), {pixels, c});
-  const Variable shown = masked_fill(index_select(rows, 0, index.to(device)), none.to(device), 0);
+  const Variable first_rows = reshape(counted(samples, x), {samples, 1}) * static_cast<double>(h);
+  const Variable index = unsqueeze((first_rows + rows) * static_cast<double>(w), 2) + unsqueeze(columns, 1);
+  const Variable from = reshape(permute(x, {0, 2, 3, 1}), {pixels, c});
+  const Variable shown = index_select(from, 0, index.value().to(DType::int64).reshape({pixels}));
   return permute(reshape(shown, {samples, h, w, c}), {0, 3, 1, 2});
 }
 
@@ -103,31 +102,22 @@ Variable recolored(const DiffAugment& drawn, const Variable& pictures) {
 
 Variable translated(const PixelOffsets& by, const Variable& pictures) {
   const std::int64_t h = pictures.size(2), w = pictures.size(3);
-  const std::int64_t* const down = offsets("DiffAugment", by.h, pictures, kMostPixels);
-  const std::int64_t* const right = offsets("DiffAugment", by.w, pictures, kMostPixels);
-  const auto within = [](std::int64_t i, std::int64_t size) { return i >= 0 && i < size ? i : kNone; };
-  return look_up_pixels(
-      pictures, [&](std::int64_t n, std::int64_t i) { return within(i + down[n], h); },
-      [&](std::int64_t n, std::int64_t j) { return within(j + right[n], w); });
+  const Variable rows = counted(h, pictures) + offsets("DiffAugment", by.h, pictures, kMostPixels);
+  const Variable columns = counted(w, pictures) + offsets("DiffAugment", by.w, pictures, kMostPixels);
+  const Variable shown = look_up_pixels(pictures, clamp(rows, 0, static_cast<double>(h - 1)),
+                                        clamp(columns, 0, static_cast<double>(w - 1)));
+  const Variable exists = mask_of(within(rows, h), within(columns, w), pictures.dtype());
+  return masked_fill(shown, unsqueeze(1 - exists, 1), 0);
 }
 
 Variable cut_out(const PixelOffsets& centre, const Variable& pictures) {
-  const std::int64_t samples = pictures.size(0), h = pictures.size(2), w = pictures.size(3);
-  const std::int64_t* const row = offsets("DiffAugment", centre.h, pictures, kMostPixels);
-  const std::int64_t* const column = offsets("DiffAugment", centre.w, pictures, kMostPixels);
-  struct Range {
-    std::int64_t begin, end;
+  const auto cut = [&](const Tensor& middle, std::int64_t size) {
+    const std::int64_t side = rounded(kCutout * static_cast<double>(size));
+    const Variable begin = offsets("DiffAugment", middle, pictures, kMostPixels) - static_cast<double>(side / 2);
+    return within(counted(size, pictures) - begin, side);
   };
-  const auto cut = [](std::int64_t middle, std::int64_t size) {
-    const std::int64_t side = rounded(kCutout * static_cast<double>(size)), begin = middle - side / 2;
-    return Range{std::clamp<std::int64_t>(begin, 0, size), std::clamp<std::int64_t>(begin + side, 0, size)};
-  };
-  const Tensor mask = Tensor::zeros({samples, 1, h, w}, {.dtype = DType::int64});
-  for (std::int64_t n = 0; n < samples; ++n) {
-    const Range rows = cut(row[n], h), columns = cut(column[n], w);
-    mask.select(0, n).slice(1, rows.begin, rows.end).slice(2, columns.begin, columns.end).fill_(1);
-  }
-  return masked_fill(pictures, mask.to(pictures.value().device()), 0);
+  const Variable rows = cut(centre.h, pictures.size(2)), columns = cut(centre.w, pictures.size(3));
+  return masked_fill(pictures, unsqueeze(mask_of(rows, columns, pictures.dtype()), 1), 0);
 }
 
 }  // namespace
@@ -162,18 +152,22 @@ Variable DiffAugment::operator()(const Variable& pictures) const {
   return x;
 }
 
-DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, double probability) {
+DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, double probability,
+                              Device device) {
   check_shape("draw_diff_augment", shape);
   check_probability("draw_diff_augment", probability);
   const std::int64_t n = shape[0];
-  const auto uniform = [&](double low, double high) { return rng.uniform({n}, low, high, {.dtype = DType::float64}); };
+  const auto uniform = [&](double low, double high) {
+    return rng.uniform({n}, low, high, {.dtype = DType::float64, .device = device});
+  };
   const auto shift = [&](std::int64_t size) {
-    return draw_offsets(rng, n, rounded(kTranslation * static_cast<double>(size)));
+    return draw_offsets(rng, n, rounded(kTranslation * static_cast<double>(size)), device);
   };
   const auto centre = [&](std::int64_t size) {
     const std::int64_t side = rounded(kCutout * static_cast<double>(size));
-    return rng.integers({n}, side % 2 == 0 ? size + 1 : size);
+    return rng.integers({n}, side % 2 == 0 ? size + 1 : size, device);
   };
+  const auto untouched = [&] { return draw_untouched(rng, n, probability, device); };
   DiffAugment drawn;
   drawn.policy = diff_augment_policy(policy);
   if (probability == 0) drawn.policy.clear();
@@ -182,19 +176,19 @@ DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& sh
         drawn.brightness = uniform(-0.5, 0.5);
         drawn.saturation = uniform(0, 2);
         drawn.contrast = uniform(0.5, 1.5);
-        const std::vector<bool> untouched = draw_untouched(rng, n, probability);
-        neutralize(drawn.brightness, untouched, 0.0);
-        neutralize(drawn.saturation, untouched, 1.0);
-        neutralize(drawn.contrast, untouched, 1.0);
+        const Tensor left_out = untouched();
+        neutralize(drawn.brightness, left_out, 0);
+        neutralize(drawn.saturation, left_out, 1);
+        neutralize(drawn.contrast, left_out, 1);
         break;
       }
       case DiffAugmentPart::translation:
         drawn.translation = {.h = shift(shape[2]), .w = shift(shape[3])};
-        neutralize(drawn.translation, draw_untouched(rng, n, probability), 0);
+        neutralize(drawn.translation, untouched(), 0);
         break;
       case DiffAugmentPart::cutout:
         drawn.cutout = {.h = centre(shape[2]), .w = centre(shape[3])};
-        neutralize(drawn.cutout, draw_untouched(rng, n, probability), -std::max(shape[2], shape[3]));  // outside
+        neutralize(drawn.cutout, untouched(), -static_cast<double>(std::max(shape[2], shape[3])));  // outside
         break;
     }
   return drawn;
@@ -202,27 +196,27 @@ DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& sh
 
 Variable FlipAndShift::operator()(const Variable& pictures) const {
   check_filled_picture("FlipAndShift", pictures);
-  const std::int64_t h = pictures.size(2), w = pictures.size(3);
-  const std::int64_t* const mirrored = offsets("FlipAndShift", flipped, pictures, 1);
-  const std::int64_t* const down = offsets("FlipAndShift", shift.h, pictures, h - 1);
-  const std::int64_t* const right = offsets("FlipAndShift", shift.w, pictures, w - 1);
-  const auto reflected = [](std::int64_t i, std::int64_t size) { return size - 1 - std::abs(size - 1 - std::abs(i)); };
-  return look_up_pixels(
-      pictures, [&](std::int64_t n, std::int64_t i) { return reflected(i + down[n], h); },
-      [&](std::int64_t n, std::int64_t j) {
-        const std::int64_t source = reflected(j + right[n], w);
-        return mirrored[n] ? w - 1 - source : source;
-      });
+  const auto reflected = [&](const Tensor& by, std::int64_t size) {  // [N, size]
+    const double last = static_cast<double>(size - 1);
+    const Variable at = counted(size, pictures) + offsets("FlipAndShift", by, pictures, size - 1);
+    return last - abs(last - abs(at));
+  };
+  const Variable mirrored = offsets("FlipAndShift", flipped, pictures, 1);
+  const Variable rows = reflected(shift.h, pictures.size(2)), columns = reflected(shift.w, pictures.size(3));
+  const double last = static_cast<double>(pictures.size(3) - 1);
+  return look_up_pixels(pictures, rows, where(mirrored, last - columns, columns));
 }
 
-FlipAndShift draw_flip_and_shift(Rng& rng, const Shape& shape, double probability) {
+FlipAndShift draw_flip_and_shift(Rng& rng, const Shape& shape, double probability, Device device) {
   check_shape("draw_flip_and_shift", shape);
   check_probability("draw_flip_and_shift", probability);
   const std::int64_t n = shape[0];
-  const Tensor flipped = rng.integers({n}, 2), down = draw_offsets(rng, n, shape[2] / 8);
-  const FlipAndShift drawn{.flipped = flipped, .shift = {.h = down, .w = draw_offsets(rng, n, shape[3] / 8)}};
-  neutralize<std::int64_t>(drawn.flipped, draw_untouched(rng, n, probability), 0);
-  neutralize(drawn.shift, draw_untouched(rng, n, probability), 0);
+  FlipAndShift drawn;
+  drawn.flipped = rng.integers({n}, 2, device);
+  drawn.shift.h = draw_offsets(rng, n, shape[2] / 8, device);
+  drawn.shift.w = draw_offsets(rng, n, shape[3] / 8, device);
+  neutralize(drawn.flipped, draw_untouched(rng, n, probability, device), 0);
+  neutralize(drawn.shift, draw_untouched(rng, n, probability, device), 0);
   return drawn;
 }
 

@@ -1,6 +1,6 @@
 // Augmentations of pictures on their way to a discriminator. All are differentiable in the pictures to any order, so a
 // generator can learn through them. What is drawn is kept apart from its use: the same drawing can be applied to two
-// batches, or looked at.
+// batches, or looked at. It lies on the device of the pictures, and is the same on all devices.
 #pragma once
 
 #include <string_view>
@@ -37,12 +37,14 @@ struct DiffAugment {
   Variable operator()(const Variable& pictures) const;
 };
 
-/// For pictures of `shape` [N, C, H, W]. Translations are uniform in [-H / 8, H / 8] and [-W / 8, W / 8] (rounded,
-/// halves up), centres of cutouts over all pixels (and one place more where the rectangle's side is even). Authors
-/// augment real and generated pictures with drawings of their own, for the discriminator's step and the generator's.
+/// For pictures of `shape` [N, C, H, W] on `device`. Translations are uniform in [-H / 8, H / 8] and [-W / 8, W / 8]
+/// (rounded, halves up), centres of cutouts over all pixels (and one place more where the rectangle's side is even).
+/// Authors augment real and generated pictures with drawings of their own, for the discriminator's step and the
+/// generator's.
 /// With a `probability` below 1, each part leaves each picture as it is (but for roundings) unless a draw of its own
 /// says otherwise, as in ADA; with 0 there are no parts.
-DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, double probability = 1);
+DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, double probability = 1,
+                              Device device = Device::cpu);
 
 /// A drawing of the augmentation that consistency regularisation (CR, Zhang et al. 2020; bCR, Zhao et al. 2021)
 /// compares scores by: pictures mirrored left to right, then shifted.
@@ -54,10 +56,10 @@ struct FlipAndShift {
   Variable operator()(const Variable& pictures) const;
 };
 
-/// For pictures of `shape` [N, C, H, W], as in PyTorch-StudioGAN: half of them mirrored, shifts uniform in
+/// For pictures of `shape` [N, C, H, W] on `device`, as in PyTorch-StudioGAN: half of them mirrored, shifts uniform in
 /// [-H / 8, H / 8] and [-W / 8, W / 8] (rounded down), which is the paper's 4 pixels for pictures of 32. With a
 /// `probability` below 1, only as many pictures may be mirrored, and shifted, each by a draw of its own.
-FlipAndShift draw_flip_and_shift(Rng& rng, const Shape& shape, double probability = 1);
+FlipAndShift draw_flip_and_shift(Rng& rng, const Shape& shape, double probability = 1, Device device = Device::cpu);
 
 /// z + deviation N(0, 1), what zCR (Zhao et al. 2021) compares z with; z [N, ...], float32 or float64. The paper's
 /// deviation is the default; PyTorch-StudioGAN's configurations have 0.05.

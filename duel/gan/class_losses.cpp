@@ -16,7 +16,12 @@ constexpr double kCosineEps = 1e-8;  // PyTorch's CosineSimilarity
 void check_classes(const char* name, const Tensor& labels, const Variable& x) {
   check(labels.defined() && labels.dtype() == DType::int64 && labels.shape() == Shape{x.size(0)}, name,
         "needs an int64 label for each of ", x.value(), ", got ", labels);
+  check_devices(name, x.value(), labels);
 }
+
+// Labels to compute with, which are exact up to 2^53; and back.
+Variable as_numbers(const Tensor& labels) { return labels.to(DType::float64); }
+Tensor as_labels(const Variable& numbers) { return numbers.value().to(DType::int64); }
 
 void check_embeddings(const char* name, const Variable& embedding, const Variable& proxy, const Tensor& labels,
                       double temperature) {
@@ -32,20 +37,14 @@ void check_embeddings(const char* name, const Variable& embedding, const Variabl
 
 // [N, N]: 1 where two labels are the same, as they are on the diagonal.
 Tensor same_class(const Tensor& labels, DType dtype) {
-  const auto y = labels.to_vector<std::int64_t>();
-  std::vector<float> same;
-  for (std::int64_t a : y)
-    for (std::int64_t b : y) same.push_back(a == b ? 1 : 0);
-  return Tensor::from(same, {labels.size(0), labels.size(0)}).to(dtype);
+  const Variable y = as_numbers(labels);
+  return eq(unsqueeze(y, 1), y).value().to(dtype);
 }
 
-Tensor counted(std::int64_t n) {
-  std::vector<std::int64_t> numbers;
-  for (std::int64_t i = 0; i < n; ++i) numbers.push_back(i);
-  return Tensor::from(numbers, {n});
+// [N, N], for the rows of x [N, ...]
+Tensor diagonal(const Variable& x) {
+  return one_hot(arange(x.size(0), DType::int64, x.value().device()), x.size(0), x.dtype());
 }
-
-Tensor diagonal(std::int64_t n, DType dtype) { return one_hot(counted(n), n, dtype); }
 
 struct Cosines {
   Variable with_proxy;  // [N, 1]
@@ -57,7 +56,9 @@ Cosines cosines(const Variable& embedding, const Variable& proxy) {
   return {sum(unit * unit_rows(proxy, kCosineEps), {1}, KeepDims::yes), matmul(unit, transpose(unit, 0, 1))};
 }
 
+// Of labels on the CPU: elsewhere the host does not wait for them.
 void check_parity(const char* name, const Tensor& labels, std::int64_t parity) {
+  if (labels.device() != Device::cpu) return;
   for (std::int64_t y : labels.to_vector<std::int64_t>())
     check(y % 2 == parity, name, "pictures must be judged as PictureOrigin::", parity == 0 ? "real" : "fake",
           " here; their labels are those of the other kind");
@@ -66,7 +67,7 @@ void check_parity(const char* name, const Tensor& labels, std::int64_t parity) {
 // The loss of a class that is in the logits.
 Variable nothing(const Variable& logits) {
   check_floating("class_loss", logits);
-  return Tensor::full({}, 0, {.dtype = logits.dtype()});
+  return Tensor::full({}, 0, {logits.dtype(), logits.value().device()});
 }
 
 Variable of_classes(const ClassJudgement& j) { return cross_entropy(j.classes, j.labels); }
@@ -80,15 +81,13 @@ Variable discriminative_discriminator(const ClassJudgement& real, const ClassJud
 
 Variable discriminative_generator(const ClassJudgement& fake) {
   check_parity("class_loss(adc)", fake.labels, 0);
-  std::vector<std::int64_t> of_fakes = fake.labels.to_vector<std::int64_t>();
-  for (std::int64_t& y : of_fakes) ++y;
-  return of_classes(fake) - cross_entropy(fake.classes, Tensor::from(of_fakes, fake.labels.shape()));
+  return of_classes(fake) - cross_entropy(fake.classes, as_labels(as_numbers(fake.labels) + 1));
 }
 
 Variable multi_hinge_discriminator(const ClassJudgement& real, const ClassJudgement& fake) {
   check(fake.logits.defined() && fake.logits.dim() == 2, "class_loss(mh)", "needs scores [N, classes + 1]");
-  const Tensor last =
-      Tensor::full({fake.logits.size(0)}, static_cast<double>(fake.logits.size(1) - 1), {.dtype = DType::int64});
+  const Tensor last = Tensor::full({fake.logits.size(0)}, static_cast<double>(fake.logits.size(1) - 1),
+                                   {DType::int64, fake.logits.value().device()});
   return multi_hinge_loss(real.logits, real.labels) + multi_hinge_loss(fake.logits, last);
 }
 
@@ -97,12 +96,10 @@ Variable multi_hinge_discriminator(const ClassJudgement& real, const ClassJudgem
 Tensor discriminative_labels(const Tensor& labels, PictureOrigin origin) {
   check(labels.defined() && labels.dtype() == DType::int64, "discriminative_labels", "needs int64 labels, got ",
         labels);
-  std::vector<std::int64_t> doubled = labels.to_vector<std::int64_t>();
-  for (std::int64_t& y : doubled) {
-    check(y >= 0 && y < std::int64_t{1} << 62, "discriminative_labels", "the label ", y, " is no class");
-    y = 2 * y + (origin == PictureOrigin::fake ? 1 : 0);
-  }
-  return Tensor::from(doubled, labels.shape());
+  if (labels.device() == Device::cpu)
+    for (const std::int64_t y : labels.to_vector<std::int64_t>())
+      check(y >= 0 && y < std::int64_t{1} << 52, "discriminative_labels", "the label ", y, " is no class");
+  return as_labels(affine(as_numbers(labels), 2, origin == PictureOrigin::fake ? 1 : 0));
 }
 
 Variable unit_rows(const Variable& x, double eps) {
@@ -115,8 +112,7 @@ Variable conditional_contrastive_loss(const Variable& embedding, const Variable&
                                       const ContrastiveOptions& o) {
   check_embeddings("conditional_contrastive_loss", embedding, proxy, labels, o.temperature);
   const auto [with_proxy, between] = cosines(embedding, proxy);
-  const std::int64_t n = embedding.size(0);
-  const Variable others = masked_fill(between / o.temperature, diagonal(n, embedding.dtype()), -kInfinity);
+  const Variable others = masked_fill(between / o.temperature, diagonal(embedding), -kInfinity);
   const Variable own = masked_fill(others, 1 - Variable(same_class(labels, embedding.dtype())), -kInfinity);
   const Variable attraction = with_proxy / o.temperature;
   return mean(logsumexp(concat({attraction, others}, 1), {1}) - logsumexp(concat({attraction, own}, 1), {1}));
@@ -130,7 +126,7 @@ Variable data_to_data_loss(const Variable& embedding, const Variable& proxy, con
   const Variable similar = (between + (o.margin - 1)) / o.temperature;
   Variable repulsion = relu(similar);
   if (o.repulsion == Repulsion::studiogan) {
-    const Tensor self = diagonal(embedding.size(0), embedding.dtype());
+    const Tensor self = diagonal(embedding);
     repulsion = repulsion - amax(masked_fill(similar.detach(), self, -kInfinity), {1}, KeepDims::yes);
   }
   const Variable others = masked_fill(repulsion, Variable(same_class(labels, embedding.dtype())), -kInfinity);
@@ -199,14 +195,14 @@ RotatedPictures rotated_quarters(const Variable& pictures) {
         "rotated_quarters", "needs square pictures [N, C, S, S], one at least");
   const std::int64_t n = pictures.size(0);
   Variables parts;
-  std::vector<std::int64_t> turns;
+  const Tensor turns = Tensor::empty({n}, {DType::int64, pictures.value().device()});
   for (std::int64_t turn = 0; turn < 4; ++turn) {
     const std::int64_t first = (turn * n + 3) / 4, end = ((turn + 1) * n + 3) / 4;
     if (first == end) continue;
     parts.push_back(rotated(slice(pictures, 0, first, end), turn));
-    turns.insert(turns.end(), static_cast<std::size_t>(end - first), turn);
+    turns.slice(0, first, end).fill_(static_cast<double>(turn));
   }
-  return {concat(parts, 0), Tensor::from(turns, {n})};
+  return {concat(parts, 0), turns};
 }
 
 Variable rotation_loss(const Variable& logits, const Tensor& turns) {
@@ -227,10 +223,9 @@ Variable info_nce_loss(const Variable& local, const Variable& global, const Info
   // scores[i, j, l] = <global of i, place l of j>
   const Variable by_feature = reshape(transpose(flatten(local, 2), 0, 1), {local.size(1), n * places});
   const Variable scores = reshape(matmul(global, by_feature), {n, n, places});
-  Tensor own_index = Tensor::empty({n, 1, places}, {.dtype = DType::int64});
-  own_index.copy_(counted(n).reshape({n, 1, 1}));
+  const Tensor own_index = arange(n, DType::int64, local.value().device()).reshape({n, 1, 1}).expand({n, 1, places});
   const Variable own = squeeze(gather(scores, 1, own_index), 1);  // [N, places]
-  const Variable wrong = masked_fill(scores, diagonal(n, local.dtype()).reshape({n, n, 1}), o.own_score);
+  const Variable wrong = masked_fill(scores, diagonal(local).reshape({n, n, 1}), o.own_score);
   // -log exp(own) / (exp(own) + exp(w)) = softplus(w - own), for which the many wrong ones are summed up once.
   return mean(softplus(logsumexp(reshape(wrong, {n, n * places}), {1}, KeepDims::yes) - own));
 }

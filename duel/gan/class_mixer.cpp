@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 
 #include "duel/autograd/grad.h"
 #include "duel/autograd/ops.h"
@@ -46,12 +45,13 @@ void ClassMixer::find_tables() {
   for (const Variable& p : parameters(network_))
     if (p.dim() == 2 && p.size(0) == classes_ && p.dtype() == DType::float32) candidates.push_back(p);
   if (candidates.empty()) return;
+  device_ = candidates[0].value().device();
   Rng rng(0);
-  const Tensor z = rng.normal({kProbes, network_.input().shape[0]});
+  const Tensor z = rng.normal({kProbes, network_.input().shape[0]}, 0, 1, {.device = device_});
   const std::int64_t label = classes_ - 1;
-  const Tensor labels = Tensor::from(std::vector<std::int64_t>(kProbes, label), {kProbes});
+  const Tensor labels = Tensor::full({kProbes}, static_cast<double>(label), {DType::int64, device_});
   const Variable pictures = network_(z, labels, {.mode = Mode::eval});
-  const Variable probe = sum(pictures * Variable(rng.normal(pictures.shape())));
+  const Variable probe = sum(pictures * Variable(rng.normal(pictures.shape(), 0, 1, {.device = device_})));
   const Variables gradients = grad(probe, candidates, {.allow_unused = true});
   for (std::size_t i = 0; i < candidates.size(); ++i)
     if (only_in_row(gradients[i].value(), label))
@@ -61,7 +61,7 @@ void ClassMixer::find_tables() {
 // Plain classes through the mixed tables must be what they were.
 void ClassMixer::check_tables() {
   const std::int64_t n = std::min<std::int64_t>(classes_, kProbes);
-  const Tensor z = Rng(1).normal({n, network_.input().shape[0]});
+  const Tensor z = Rng(1).normal({n, network_.input().shape[0]}, 0, 1, {.device = device_});
   std::vector<std::int64_t> labels;
   std::vector<ClassMixture> plain;
   for (std::int64_t i = 0; i < n; ++i) {
@@ -69,7 +69,7 @@ void ClassMixer::check_tables() {
     plain.push_back({labels.back(), 0, 0});
   }
   const NoGrad no_grad;
-  const Tensor wanted = network_(z, Tensor::from(labels, {n}), {.mode = Mode::eval}).value();
+  const Tensor wanted = network_(z, Tensor::from(labels, {n}).to(device_), {.mode = Mode::eval}).value();
   check(largest_difference(draw(z, plain), wanted) <= kTolerance, kName,
         "the rows of the network's tables are not all that it knows of its classes");
 }
@@ -86,9 +86,7 @@ Tensor ClassMixer::draw(const Tensor& z, const std::vector<ClassMixture>& mixtur
       table.rows.slice(0, row, row + 1).copy_(reshape((1 - m.share) * from + m.share * to, {1, width}).value());
     }
   }
-  std::vector<std::int64_t> rows(mixtures.size());
-  std::iota(rows.begin(), rows.end(), 0);
-  const Tensor pictures = network_(z, Tensor::from(rows, {n}), {.mode = Mode::eval}).value();
+  const Tensor pictures = network_(z, arange(n, DType::int64, device_), {.mode = Mode::eval}).value();
   for (Table& table : tables_) table.rows.copy_(table.original);
   return pictures;
 }
@@ -104,8 +102,8 @@ Tensor ClassMixer::operator()(const Tensor& z, const std::vector<ClassMixture>& 
   Tensor all;
   for (std::int64_t begin = 0; begin < n; begin += at_once) {
     const std::int64_t end = std::min(n, begin + at_once);
-    const Tensor drawn = draw(z.slice(0, begin, end), {mixtures.begin() + begin, mixtures.begin() + end});
-    if (begin == 0) all = Tensor::empty({n, drawn.size(1), drawn.size(2), drawn.size(3)});
+    const Tensor drawn = draw(z.slice(0, begin, end).to(device_), {mixtures.begin() + begin, mixtures.begin() + end});
+    if (begin == 0) all = Tensor::empty({n, drawn.size(1), drawn.size(2), drawn.size(3)}, {.device = device_});
     all.slice(0, begin, end).copy_(drawn);
   }
   return all;

@@ -23,8 +23,8 @@ class ClassMixer {
   /// is to a class (a spectrally normalised table's other rows matter too).
   explicit ClassMixer(const Network& generator);
 
-  /// z [N, latent], one mixture for each -> pictures [N, C, H, W], in evaluation mode and without gradients. Shares of
-  /// 0 and 1 give what the network makes of the plain class.
+  /// z [N, latent], one mixture for each -> pictures [N, C, H, W] on the network's device, in evaluation mode and
+  /// without gradients. Shares of 0 and 1 give what the network makes of the plain class.
   Tensor operator()(const Tensor& z, const std::vector<ClassMixture>& mixtures);
 
  private:
@@ -37,6 +37,7 @@ class ClassMixer {
 
   Network network_;  // a copy
   std::int64_t classes_;
+  Device device_ = Device::cpu;  // of the network
   std::vector<Table> tables_;
 };
 

@@ -99,6 +99,7 @@ Variable PathLengthPenalty::operator()(const Variable& pictures, const Variable&
   const Variable j = grad(pictures, {latents}, {.create_graph = true, .grad_output = y})[0];
   const double layers = j.dim() == 3 ? static_cast<double>(j.size(1)) : 1;
   const Variable lengths = norm(flatten(j), {1}) / std::sqrt(layers);
+  mean = mean.to(lengths.value().device());
   const Variable moved = (1 - decay) * Variable(mean.to(lengths.dtype())) + decay * duel::mean(lengths);
   mean.copy_(moved.value());
   return duel::mean(square(lengths - moved));
@@ -127,7 +128,9 @@ Variable LeCamPenalty::operator()(const Variable& on_real, const Variable& on_fa
   check(on_real.defined() && on_fake.defined() && on_real.numel() > 0 && on_fake.numel() > 0, name,
         "needs scores of real and of fake pictures, got ", on_real.value(), " and ", on_fake.value());
   check(decay >= 0 && decay <= 1, name, "the decay must lie in [0, 1], got ", decay);
-  const double kept = updates.item() == 0 ? 0 : decay;
+  for (Tensor* t : {&real, &fake, &updates}) *t = t->to(on_real.value().device());
+  const Tensor count = updates.to(DType::float64);
+  const Variable kept = decay * Variable(ne(count, 0));  // nothing at first
   // The running mean after this batch, as a constant beside the scores.
   const auto update = [&](Tensor& running, const Variable& scores) {
     const NoGrad no_grad;
@@ -135,7 +138,7 @@ Variable LeCamPenalty::operator()(const Variable& on_real, const Variable& on_fa
     return Variable(running.to(scores.dtype()));
   };
   const Variable mean_real = update(real, on_real), mean_fake = update(fake, on_fake);
-  updates.fill_(updates.item() + 1);
+  updates.copy_(affine(count, 1, 1).value());
   return mean(square(relu(on_real - mean_fake))) + mean(square(relu(mean_real - on_fake)));
 }
 

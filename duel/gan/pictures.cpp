@@ -23,6 +23,7 @@ Tensor to_uint8(const Tensor& pictures, Rounding rounding) {
   check(pictures.defined(), "to_uint8", "the pictures are undefined");
   Tensor x = pictures.to(Device::cpu);
   if (!x.is_dense()) x = x.row_major();
+  if (x.dtype() == DType::bfloat16) x = x.to(DType::float32);
   const std::int64_t n = x.numel();
   auto bytes = std::make_shared<Storage>(static_cast<std::size_t>(n), Device::cpu);
   Tensor y(std::move(bytes), x.shape(), x.strides(), 0, DType::uint8);

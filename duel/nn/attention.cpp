@@ -1,5 +1,6 @@
 #include "duel/nn/attention.h"
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/nn/init.h"
 
 namespace duel {
@@ -54,7 +55,7 @@ Variable SelfAttention::operator()(const Variable& x, const Pass& pass) {
   const Variable values = tokens(max_pool2d(g(x, pass)));  // [N, H W / 4, C / 2]
   const Variable seen = scaled_dot_product_attention(queries, keys, values, 1);
   const Variable map = reshape(seen, {x.size(0), x.size(2), x.size(3), values.size(2)});
-  return gamma * o(permute(map, {0, 3, 1, 2}), pass) + x;
+  return follow(gamma, x.dtype()) * o(permute(map, {0, 3, 1, 2}), pass) + x;
 }
 
 void SelfAttention::visit(Visitor& v) {
@@ -77,7 +78,7 @@ Variable UnpooledSelfAttention::operator()(const Variable& x, const Pass& pass) 
   // The softmax runs over the axis of fastai's queries, so it is they that are looked up: ours are its keys.
   const Variable seen = scaled_dot_product_attention(tokens(key(line, pass)), tokens(query(line, pass)),
                                                      tokens(value(line, pass)), 1);  // [N, L, C]
-  return gamma * reshape(transpose(seen, 1, 2), x.shape()) + x;
+  return follow(gamma, x.dtype()) * reshape(transpose(seen, 1, 2), x.shape()) + x;
 }
 
 void UnpooledSelfAttention::visit(Visitor& v) {

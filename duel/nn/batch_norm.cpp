@@ -38,11 +38,12 @@ void RunningMoments::update(const BatchMoments& batch, StoredVariance stored, do
   check(momentum >= 0 && momentum <= 1, "RunningMoments", "the momentum must lie in [0, 1], got ", momentum);
   check(kept() && batch.mean.shape() == mean.shape() && batch.mean.dtype() == mean.dtype(), "RunningMoments",
         "running statistics ", mean, " cannot take in those of a batch, ", batch.mean);
-  const double batches = num_batches_tracked.item() + 1, n = static_cast<double>(batch.count);
-  const double weight = pass.statistics == StatisticsUpdate::cumulative ? 1 / batches : momentum;
+  const double n = static_cast<double>(batch.count);
+  const double weight =
+      pass.statistics == StatisticsUpdate::cumulative ? 1 / (num_batches_tracked.item() + 1) : momentum;
   lerp_(mean, batch.mean, weight);
   lerp_(var, stored == StoredVariance::biased ? batch.var : affine(batch.var, n / (n - 1), 0).value(), weight);
-  num_batches_tracked.fill_(batches);
+  num_batches_tracked.copy_(affine(num_batches_tracked.to(DType::float64), 1, 1).value());  // where it lies
 }
 
 void RunningMoments::visit(Visitor& v) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/norm_parameters.h"
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/rectified.h"
@@ -15,9 +16,10 @@ Variable all_reduce_sum(const Variable& x, Replicas& replicas) {
                 [&replicas](const Backward& b) -> Variables { return {all_reduce_sum(b.grad, replicas)}; });
 }
 
-Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable& bias, double eps, Rectifier r,
-                         Replicas& replicas, BatchMoments* moments) {
-  check_affine_input("sync_batch_norm", x, gain, bias, eps, r);
+Variable sync_batch_norm(const Variable& given, const Variable& given_gain, const Variable& given_bias, double eps,
+                         Rectifier r, Replicas& replicas, BatchMoments* moments) {
+  const auto [gain, bias] = checked_affine("sync_batch_norm", given, given_gain, given_bias, eps, r);
+  const Variable x = follow(given, parameter_dtype(given.dtype()));
   const std::int64_t channels = x.size(1);
   Shape dims{0};
   for (int i = 2; i < x.dim(); ++i) dims.push_back(i);
@@ -30,7 +32,7 @@ Variable sync_batch_norm(const Variable& x, const Variable& gain, const Variable
   const Variable centred = x - over_space(mean, x);
   const Variable var = all_reduce_sum(sum(square(centred), dims), replicas) / count;
   if (moments) *moments = {mean.value(), var.value(), std::llround(count)};
-  return rectified(scale_and_shift(centred * over_space(rsqrt(var + eps), x), gain, bias), r);
+  return follow(rectified(scale_and_shift(centred * over_space(rsqrt(var + eps), x), gain, bias), r), given.dtype());
 }
 
 }  // namespace duel

@@ -68,7 +68,7 @@ Variable SpectralNormState::normalize(const Variable& weight, const Pass& pass) 
   }
   const bool constant = options_.variant == SpectralNormVariant::mmgen;
   const Variable sigma = inner(pairs[0].u, matmul(constant ? matrix.detach() : matrix, pairs[0].v));
-  return weight / where(gt(abs(sigma), options_.eps), sigma, Tensor::scalar(1, sigma.dtype()));
+  return weight / where(gt(abs(sigma), options_.eps), sigma, Tensor::scalar(1, sigma.dtype(), sigma.value().device()));
 }
 
 // [out, rest]

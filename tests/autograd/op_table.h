@@ -29,7 +29,7 @@ using Reference = std::function<Array(const std::vector<Array>&)>;
 struct Case {
   std::string label;  ///< unique in its row
   std::vector<Input> inputs;
-  DifferentiableFunction f;               ///< for float32 and float64 inputs
+  DifferentiableFunction f;               ///< for inputs of any floating dtype and device
   Reference reference;                    ///< the same by naive loops in float64
   DifferentiableFunction composite = {};  ///< of a fused operation: its definition in other operations
   std::vector<int> bent_in = {};  ///< of the row's `linear_in`, those in which this case is not linear after all
@@ -46,6 +46,9 @@ struct Row {
   int highest_order = kAnyOrder;
   int checked_order = 2;  ///< of the gradcheck by finite differences
 };
+
+/// A constant of a case, where its input lies.
+inline Tensor beside(const Variable& input, const Tensor& constant) { return constant.to(input.value().device()); }
 
 /// All rows, by family.
 const std::vector<Row>& op_table();

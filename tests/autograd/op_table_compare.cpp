@@ -45,7 +45,7 @@ Case where_case(const char* label, const Shape& condition, const Shape& a, const
   const Tensor mask = pattern(condition, dtype);
   return {label,
           {{a}, {b}},
-          [mask](const Variables& x) { return where(mask, x[0], x[1]); },
+          [mask](const Variables& x) { return where(beside(x[0], mask), x[0], x[1]); },
           [mask](const std::vector<Array>& in) {
             const Array c = Array::of(mask);
             Array y = Array::zeros(
@@ -59,7 +59,7 @@ Case fill_case(const char* label, const Shape& x, const Shape& condition, DType 
   const Tensor mask = pattern(condition, dtype);
   return {label,
           {{x}},
-          [mask](const Variables& v) { return masked_fill(v[0], mask, -0.7); },
+          [mask](const Variables& v) { return masked_fill(v[0], beside(v[0], mask), -0.7); },
           [mask](const std::vector<Array>& in) {
             const Array c = Array::of(mask);
             Array y = in[0];

@@ -15,6 +15,8 @@ std::int64_t size_of(const Indices& index) { return static_cast<std::int64_t>(in
 
 std::int64_t at(const Indices& index, std::int64_t i) { return index[static_cast<std::size_t>(i)]; }
 
+Tensor list_of(const Indices& index) { return Tensor::from(index, {size_of(index)}); }
+
 // ---- one index for each element: those of the reference are made by a formula
 
 std::int64_t wanted(const Shape& i, std::int64_t size) {
@@ -33,7 +35,7 @@ Case gather_case(const char* label, const Shape& x, int d, std::int64_t count) {
   const Shape shape = with_size(x, d, count);
   return {label,
           {{x}},
-          [=](const Variables& v) { return gather(v[0], d, indices(shape, x[d])); },
+          [=](const Variables& v) { return gather(v[0], d, beside(v[0], indices(shape, x[d]))); },
           [=](const std::vector<Array>& in) {
             Array y = Array::zeros(shape);
             for_each_index(shape, [&](const Shape& i) { y.at(i) = in[0].at(with_size(i, d, wanted(i, x[d]))); });
@@ -44,7 +46,7 @@ Case gather_case(const char* label, const Shape& x, int d, std::int64_t count) {
 Case scatter_case(const char* label, const Shape& g, int d, std::int64_t size) {
   return {label,
           {{g}},
-          [=](const Variables& v) { return scatter_add(v[0], d, indices(g, size), size); },
+          [=](const Variables& v) { return scatter_add(v[0], d, beside(v[0], indices(g, size)), size); },
           [=](const std::vector<Array>& in) {
             Array y = Array::zeros(with_size(g, d, size));
             for_each_index(g, [&](const Shape& i) { y.at(with_size(i, d, wanted(i, size))) += in[0].at(i); });
@@ -57,7 +59,7 @@ Case scatter_case(const char* label, const Shape& g, int d, std::int64_t size) {
 Case select_case(const char* label, const Shape& x, int d, const Indices& index) {
   return {label,
           {{x}},
-          [=](const Variables& v) { return index_select(v[0], d, Tensor::from(index, {size_of(index)})); },
+          [=](const Variables& v) { return index_select(v[0], d, beside(v[0], list_of(index))); },
           [=](const std::vector<Array>& in) {
             Array y = Array::zeros(with_size(x, d, size_of(index)));
             for_each_index(y.shape, [&](const Shape& i) { y.at(i) = in[0].at(with_size(i, d, at(index, i[d]))); });
@@ -68,7 +70,7 @@ Case select_case(const char* label, const Shape& x, int d, const Indices& index)
 Case add_case(const char* label, const Shape& g, int d, const Indices& index, std::int64_t size) {
   return {label,
           {{g}},
-          [=](const Variables& v) { return index_add(v[0], d, Tensor::from(index, {size_of(index)}), size); },
+          [=](const Variables& v) { return index_add(v[0], d, beside(v[0], list_of(index)), size); },
           [=](const std::vector<Array>& in) {
             Array y = Array::zeros(with_size(g, d, size));
             for_each_index(g, [&](const Shape& i) { y.at(with_size(i, d, at(index, i[d]))) += in[0].at(i); });
@@ -79,7 +81,7 @@ Case add_case(const char* label, const Shape& g, int d, const Indices& index, st
 Case embedding_case(const char* label, const Shape& table, const Indices& index, const Shape& shape) {
   return {label,
           {{table}},
-          [=](const Variables& x) { return embedding(x[0], Tensor::from(index, shape)); },
+          [=](const Variables& x) { return embedding(x[0], beside(x[0], Tensor::from(index, shape))); },
           [=](const std::vector<Array>& in) {
             Array y = Array::zeros({size_of(index), table[1]});
             for_each_index(y.shape, [&](const Shape& i) { y.at(i) = in[0].at({at(index, i[0]), i[1]}); });

@@ -1,6 +1,7 @@
 // Rows of autograd/norm.h and dropout.h.
 #include <cmath>
 
+#include "duel/autograd/mixed_precision.h"
 #include "tests/autograd/op_table_affine.h"
 
 namespace duel::testing {
@@ -70,9 +71,10 @@ Case normalize_case(const char* label, const Shape& x, Affine affine, Rectifier 
   return {label,
           inputs_of(x, affine),
           [mean, var, shape = Shape{x[1]}, r](const Variables& in) {
-            const DType dtype = in[0].dtype();
-            return normalize_channels(in[0], Tensor::from(mean, shape).to(dtype), Tensor::from(var, shape).to(dtype),
-                                      gain_of(in), bias_of(in), kEps, r);
+            const auto statistics = [&](const std::vector<double>& values) {
+              return beside(in[0], Tensor::from(values, shape).to(parameter_dtype(in[0].dtype())));
+            };
+            return normalize_channels(in[0], statistics(mean), statistics(var), gain_of(in), bias_of(in), kEps, r);
           },
           [mean, var, r](const std::vector<Array>& in) { return rectified(normalized(in, mean, var), r); },
           {},

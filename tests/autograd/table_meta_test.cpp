@@ -34,10 +34,11 @@ std::set<std::string> found(const std::string& text, const std::string& pattern)
 }
 
 // Headers of autograd/ that declare no operations.
-const std::set<std::string> kMachinery = {"variable.h",        "check_picture.h",     "grad.h",           "fused.h",
-                                          "gradcheck.h",       "pointwise_kernels.h", "print_graph.h",    "ops.h",
-                                          "norm_parameters.h", "call_stack.h",        "detect_anomaly.h", "observer.h",
-                                          "rectified.h",       "check_floating.h",    "multiply_adds.h"};
+const std::set<std::string> kMachinery = {
+    "variable.h",        "check_picture.h",     "grad.h",           "fused.h",
+    "gradcheck.h",       "pointwise_kernels.h", "print_graph.h",    "ops.h",
+    "norm_parameters.h", "call_stack.h",        "detect_anomaly.h", "observer.h",
+    "rectified.h",       "check_floating.h",    "multiply_adds.h",  "mixed_precision.h"};
 
 std::set<std::string> operation_headers() {
   std::set<std::string> headers;
@@ -60,6 +61,7 @@ struct Elsewhere {
 constexpr Elsewhere kElsewhere[] = {{"describe", "tests/autograd/table_meta_test.cpp"},
                                     {"uniform", "tests/tensor/random_test.cpp"},
                                     {"normal", "tests/tensor/random_test.cpp"},
+                                    {"split_seed", "tests/tensor/random_test.cpp"},
                                     {"adam", "tests/tensor/optim_test.cpp"},
                                     {"sgd", "tests/tensor/optim_test.cpp"},
                                     {"rmsprop", "tests/tensor/optim_test.cpp"},

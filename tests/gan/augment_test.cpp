@@ -258,3 +258,21 @@ TEST_CASE("perturbed latents: of their shape and dtype, as far away as asked") {
   CHECK(error_of([&] { perturb_latents(rng, z, -1); }).starts_with("perturb_latents: the deviation"));
   CHECK(error_of([&] { perturb_latents(rng, z, NAN); }).starts_with("perturb_latents: the deviation"));
 }
+
+// As recorded steps draw.
+TEST_CASE("drawings from a stream whose seed lies where it draws are those of the seed") {
+  const Shape shape{20, 3, 12, 7};
+  for (const double probability : {1.0, 0.4}) {
+    Rng host(7), device(Tensor::from<std::int64_t>({7}, {1}));
+    const DiffAugment a = draw_diff_augment(host, "color,translation,cutout", shape, probability),
+                      b = draw_diff_augment(device, "color,translation,cutout", shape, probability);
+    const FlipAndShift f = draw_flip_and_shift(host, shape, probability),
+                       g = draw_flip_and_shift(device, shape, probability);
+    CHECK(doubles(a.brightness) == doubles(b.brightness));
+    CHECK(doubles(a.translation.h) == doubles(b.translation.h));
+    CHECK(doubles(a.cutout.w) == doubles(b.cutout.w));
+    CHECK(doubles(f.flipped) == doubles(g.flipped));
+    CHECK(doubles(f.shift.w) == doubles(g.shift.w));
+    CHECK(host.counter() == device.counter());
+  }
+}

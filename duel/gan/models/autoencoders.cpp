@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/nn/losses.h"
 
 namespace duel {
@@ -49,11 +50,17 @@ Rng& needed_rng(const char* network, const Pass& pass) {
   return *pass.rng;
 }
 
+// N(0, deviation^2), as many as x has and of its dtype.
+Variable noise_like(const Variable& x, double deviation, Rng& rng) {
+  const Tensor drawn = rng.normal(x.shape(), 0, deviation, {parameter_dtype(x.dtype()), x.value().device()});
+  return drawn.to(x.dtype());
+}
+
 Variable corrupted(const char* network, const Variable& x, const AutoencoderOptions& o, const Pass& pass) {
   if (pass.mode == Mode::eval || (o.noise == 0 && o.masking == 0)) return x;
   Rng& rng = needed_rng(network, pass);
   Variable y = x;
-  if (o.noise > 0) y = y + rng.normal(x.shape(), 0, o.noise, {.dtype = x.dtype()});
+  if (o.noise > 0) y = y + noise_like(x, o.noise, rng);
   // Dropout makes up for what it drops, which masking noise does not.
   if (o.masking > 0) y = (1 - o.masking) * dropout(y, o.masking, rng);
   return y;
@@ -100,7 +107,7 @@ void Autoencoder::visit(Visitor& v) {
 
 Variable reparameterize(const DiagonalGaussian& posterior, Rng& rng) {
   const Variable& mu = posterior.mu;
-  return mu + exp(0.5 * posterior.log_var) * rng.normal(mu.shape(), 0, 1, {.dtype = mu.dtype()});
+  return mu + exp(0.5 * posterior.log_var) * noise_like(mu, 1, rng);
 }
 
 VariationalAutoencoder::VariationalAutoencoder(Rng& rng, const Options& o)
@@ -145,7 +152,8 @@ Variable reconstruction_loss(const Variable& y, const Variable& x, PixelModel pi
 
 Variable variational_loss(const VariationalOutput& output, const Variable& x, const VariationalLossOptions& o) {
   const DiagonalGaussian& q = output.posterior;
-  return reconstruction_loss(output.pictures, x, o.pixels) + o.beta * kl_gaussian(q.mu, q.log_var);
+  return reconstruction_loss(output.pictures, x, o.pixels) +
+         o.beta * kl_gaussian(follow(q.mu, x.dtype()), follow(q.log_var, x.dtype()));
 }
 
 }  // namespace duel

@@ -1,5 +1,6 @@
 #include "duel/gan/models/biggan.h"
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/gan/models/inputs.h"
 #include "duel/tensor/nearest.h"
 
@@ -124,7 +125,8 @@ Variable BigganGenerator::synthesize(const Variable& z, const BigganCondition& y
   const Variables parts = hierarchical ? split(z, part(options), 1) : Variables{z};
   Variable x = reshape(linear(parts[0], pass), {z.size(0), bottom_channels(options), kBottom, kBottom});
   for (std::size_t i = 0; i < blocks.size(); ++i) {
-    const BigganCondition here = hierarchical ? BigganCondition{{}, concat({y.embedded, parts[i + 1]}, 1)} : y;
+    const BigganCondition here =
+        hierarchical ? BigganCondition{{}, concat({follow(y.embedded, z.dtype()), parts[i + 1]}, 1)} : y;
     for (auto& block : blocks[i].blocks) x = block(x, here, pass);
     if (blocks[i].attention) x = (*blocks[i].attention)(x, pass);
   }

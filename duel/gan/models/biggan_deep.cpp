@@ -1,5 +1,6 @@
 #include "duel/gan/models/biggan_deep.h"
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/gan/models/inputs.h"
 #include "duel/tensor/nearest.h"
 
@@ -186,7 +187,7 @@ Variable BigganDeepGenerator::from_embedding(const Variable& z, const Variable& 
   check(embedded.defined() && embedded.shape() == Shape{z.size(0), options.shared}, kGenerator,
         "needs an embedding of ", options.shared, " numbers for each of ", z.value());
   const bool class_first = options.latent_order == LatentOrder::after_class;
-  const Variable both = class_first ? concat({embedded, z}, 1) : concat({z, embedded}, 1);
+  const Variable y = follow(embedded, z.dtype()), both = concat(class_first ? Variables{y, z} : Variables{z, y}, 1);
   Variable x = reshape(linear(both, pass), {z.size(0), bottom_channels(options), kBottom, kBottom});
   for (auto& stage : blocks) {
     for (auto& block : stage.blocks) x = block(x, {{}, both}, pass);

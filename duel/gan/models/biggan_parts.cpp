@@ -4,6 +4,7 @@
 #include <bit>
 #include <charconv>
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/autograd/rectified.h"
 #include "duel/nn/init.h"
 
@@ -91,8 +92,8 @@ Variable BigganConditionalNorm::operator()(const Variable& x, const BigganCondit
   const Variable scale = 1 + project(gain, y, pass), shift = project(bias, y, pass);  // [N, C]
   if (auto* running = std::get_if<RunningMoments>(&norm))
     return normalize_batch(x, scale, shift, *running, options, pass, r);
-  const Shape of_maps{x.size(0), x.size(1), 1, 1};
-  return rectified(normalized_by(norm, x, pass) * reshape(scale, of_maps) + reshape(shift, of_maps), r);
+  const auto of_maps = [&](const Variable& v) { return follow(reshape(v, {x.size(0), x.size(1), 1, 1}), x.dtype()); };
+  return rectified(normalized_by(norm, x, pass) * of_maps(scale) + of_maps(shift), r);
 }
 
 void BigganConditionalNorm::visit(Visitor& v) {

@@ -1,5 +1,7 @@
 #include "duel/gan/models/class_heads.h"
 
+#include "duel/autograd/mixed_precision.h"
+
 namespace duel {
 namespace {
 
@@ -51,7 +53,8 @@ ClassHead::ClassHead(Rng& rng, const char* network, const ClassHeadOptions& o)
   if (twins && embeds(o)) twin_embedding = embedding_of(rng, o);
 }
 
-Variable ClassHead::logits(const Variable& h, const Tensor& labels, const Pass& pass) {
+Variable ClassHead::logits(const Variable& features, const Tensor& labels, const Pass& pass) {
+  const Variable h = follow(features, score.layer.weight.dtype());
   const Variable found = score(h, pass);  // [N, scores]
   if (options.conditioning == ClassConditioning::multi_hinge) return found;
   if (options.conditioning == ClassConditioning::multi_discriminator)
@@ -61,7 +64,9 @@ Variable ClassHead::logits(const Variable& h, const Tensor& labels, const Pass& 
   return logits + sum((*embedding)(labels, pass) * h, {1});
 }
 
-ClassJudgement ClassHead::judge(const Variable& h, const Tensor& labels, PictureOrigin origin, const Pass& pass) {
+ClassJudgement ClassHead::judge(const Variable& features, const Tensor& labels, PictureOrigin origin,
+                                const Pass& pass) {
+  const Variable h = follow(features, score.layer.weight.dtype());
   const bool discriminative = options.auxiliary == AuxiliaryClassifier::discriminative;
   ClassJudgement j{.logits = logits(h, labels, pass),
                    .features = h,

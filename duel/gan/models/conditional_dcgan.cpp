@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/nn/init.h"
 
 namespace duel {
@@ -82,7 +83,7 @@ Variable ConditionalDcganDiscriminator::operator()(const Variable& pictures, con
   check_labels("ConditionalDcganDiscriminator", labels, pictures);
   Variable x = pictures;
   for (Conv2d& down : downs) x = down(x, Rectifier{0.2});
-  const Variable h = flatten(x);
+  const Variable h = follow(flatten(x), psi.weight.dtype());
   return flatten(psi(h), 0) + sum(classes(labels) * h, {1});
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "duel/autograd/pointwise.h"
 #include "duel/gan/class_losses.h"
 #include "duel/gan/models/autoencoders.h"
 #include "duel/gan/models/model_options.h"
@@ -41,7 +42,7 @@ class Network {
  public:
   template <class N>
   Network(N network, const NetworkInput& input) : input_(input), held_(std::make_unique<Held<N>>(std::move(network))) {}
-  Network(const Network& other) : input_(other.input_), held_(other.held_->copy()) {}
+  Network(const Network& other) : input_(other.input_), held_(other.held_->copy()), activations_(other.activations_) {}
   Network(Network&&) = default;
   Network& operator=(const Network& other) { return *this = Network(other); }
   Network& operator=(Network&&) = default;
@@ -51,20 +52,34 @@ class Network {
   /// x [N, ...] as the network takes it, labels int64 [N] or none -> its result, of a variational auto-encoder the
   /// pictures. Throws for labels that the network has no use for, and for missing ones.
   Variable operator()(const Variable& x, const Tensor& labels, const Pass& pass = {}) {
-    return held_->forward(x, labels, pass);
+    return widened(held_->forward(narrowed(x), labels, pass));
   }
   /// Of a discriminator: its scores, and what its heads say besides.
   Judgement judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin, const Pass& pass = {}) {
-    return held_->judge(pictures, labels, origin, pass);
+    Judgement j = held_->judge(narrowed(pictures), labels, origin, pass);
+    ClassJudgement& c = j.classes;
+    for (Variable* v : {&c.logits, &c.features, &c.classes, &c.embedding, &c.proxy, &c.twin_classes, &c.twin_embedding,
+                        &c.twin_proxy, &j.rotations, &j.local, &j.global})
+      *v = widened(*v);
+    return j;
   }
   /// Of an auto-encoder. Throws for other networks.
   Reconstruction reconstruct(const Variable& pictures, const Pass& pass = {}) {
-    return held_->reconstruct(pictures, pass);
+    Reconstruction r = held_->reconstruct(narrowed(pictures), pass);
+    for (Variable* v : {&r.pictures, &r.posterior.mu, &r.posterior.log_var}) *v = widened(*v);
+    return r;
   }
   /// Codes [N, code] of pictures, of a variational one their means. Throws for other networks.
-  Variable encode(const Variable& pictures, const Pass& pass = {}) { return held_->encode(pictures, pass); }
+  Variable encode(const Variable& pictures, const Pass& pass = {}) {
+    return widened(held_->encode(narrowed(pictures), pass));
+  }
   /// Pictures [N, C, H, W] of codes [N, code]. Throws for other networks than auto-encoders.
-  Variable decode(const Variable& codes, const Pass& pass = {}) { return held_->decode(codes, pass); }
+  Variable decode(const Variable& codes, const Pass& pass = {}) {
+    return widened(held_->decode(narrowed(codes), pass));
+  }
+  /// What float32 activations are within the network: float32, or bfloat16, for devices that compute in it. Parameters
+  /// stay as they are, and so do the results.
+  void compute_in(DType activations) { activations_ = activations; }
   void visit(Visitor& v) { held_->visit(v); }
 
  private:
@@ -135,8 +150,16 @@ class Network {
     }
     void visit(Visitor& v) override { network.visit(v); }
   };
+  Variable narrowed(const Variable& x) const {
+    return activations_ == DType::bfloat16 && x.dtype() == DType::float32 ? cast(x, activations_) : x;
+  }
+  static Variable widened(const Variable& y) {
+    return y.defined() && y.dtype() == DType::bfloat16 ? cast(y, DType::float32) : y;
+  }
+
   NetworkInput input_;
   std::unique_ptr<Any> held_;
+  DType activations_ = DType::float32;
 };
 
 /// A kind of network, and its options.

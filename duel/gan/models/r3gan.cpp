@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/nn/init.h"
 
 namespace duel {
@@ -67,8 +68,15 @@ struct Resample {
     filter = (unsqueeze(line, 1) * line).value();
     if (in != out) weight = ::duel::weight(rng, {out, in, 1, 1});
   }
-  // [4]: its rows' sums
-  Tensor line() const { return sum(Variable(filter), {1}).value(); }
+  // [4]: its rows' sums, on the CPU as taps are; made again only when the filter has changed
+  Tensor line() const {
+    DerivedCache& derived = filter.storage()->derived();
+    const DerivedCache::Key key{filter.offset()};
+    if (const auto kept = derived.find(key)) return *static_cast<const Tensor*>(kept.get());
+    const auto line = std::make_shared<Tensor>(sum(Variable(filter.to(Device::cpu)), {1}).value());
+    derived.keep(key, line, line->storage()->bytes());
+    return *line;
+  }
   void visit(Visitor& v) {
     v.buffer("Resampler.Kernel", filter);
     v.parameter("LinearLayer.Layer.weight", weight);
@@ -98,7 +106,8 @@ struct GenerativeBasis {
   GenerativeBasis(Rng& rng, std::int64_t in, std::int64_t out)
       : basis(Variable::leaf(init::normal(rng, {out, 4, 4}))), linear(weight(rng, {out, in})) {}
   Variable operator()(const Variable& z) const {
-    return basis * reshape(duel::linear(z, linear), {z.size(0), basis.size(0), 1, 1});
+    const Variable amounts = duel::linear(z, linear);
+    return follow(basis, amounts.dtype()) * reshape(amounts, {z.size(0), basis.size(0), 1, 1});
   }
   void visit(Visitor& v) {
     v.parameter("Basis", basis);
@@ -152,7 +161,7 @@ Variable R3ganGenerator::operator()(const Variable& z, const Tensor& labels, con
   check_latents("R3ganGenerator", z, options.latent);
   check_labels("R3ganGenerator", labels, z, options.classes);
   Variable x = z;
-  if (options.classes) x = concat({z, embedded(embedding, labels)}, 1);
+  if (options.classes) x = concat({z, follow(embedded(embedding, labels), z.dtype())}, 1);
   for (Sequential& stage : stages) x = stage(x, pass);
   return conv2d(x, to_colours);
 }
@@ -181,7 +190,8 @@ Variable R3ganDiscriminator::operator()(const Variable& pictures, const Tensor& 
   check_labels("R3ganDiscriminator", labels, pictures, options.classes);
   Variable x = conv2d(pictures, from_colours);
   for (Sequential& stage : stages) x = stage(x, pass);
-  return options.classes ? sum(x * embedded(embedding, labels), {1}) : flatten(x, 0);
+  if (options.classes == 0) return flatten(x, 0);
+  return sum(follow(x, embedding.dtype()) * embedded(embedding, labels), {1});
 }
 
 void R3ganDiscriminator::visit(Visitor& v) {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "duel/autograd/mixed_precision.h"
 #include "duel/gan/models/biggan_parts.h"
 #include "duel/gan/models/inputs.h"
 #include "duel/nn/init.h"
@@ -330,8 +331,13 @@ Variable SnganDiscriminator::logits(const Variable& h, const Tensor& labels, con
   return embed ? found + sum((*embed)(labels, pass) * h, {1}) : found;
 }
 
+// The heads compute in the dtype of their weights.
+Variable SnganDiscriminator::pooled_features(const Variable& last) const {
+  return follow(pooled(relu(last), options.pooling), linear.layer.weight.dtype());
+}
+
 Variable SnganDiscriminator::features(const Variable& pictures, const Pass& pass) {
-  return pooled(relu(maps(pictures, pass).last), options.pooling);
+  return pooled_features(maps(pictures, pass).last);
 }
 
 Variable SnganDiscriminator::operator()(const Variable& pictures, const Tensor& labels, const Pass& pass) {
@@ -345,13 +351,13 @@ SnganJudgement SnganDiscriminator::judge(const Variable& pictures, const Tensor&
   check_labels(kDiscriminator, labels, pictures, options.classes);
   const Maps m = maps(pictures, pass);
   SnganJudgement j;
-  j.features = pooled(relu(m.last), options.pooling);
+  j.features = pooled_features(m.last);
   j.logits = logits(j.features, labels, pass);
   if (rotation) j.rotations = (*rotation)(j.features, pass);
   if (local) {
     // The last block's first ReLU, where it is done in place, changes what the projection sees.
     const bool in_place = options.shortcut_input == ShortcutInput::activated;
-    j.local = (*local)(in_place ? relu(m.before_last) : m.before_last, pass);
+    j.local = follow((*local)(in_place ? relu(m.before_last) : m.before_last, pass), j.features.dtype());
     j.global = (*global)(j.features, pass);
   }
   return j;

@@ -159,6 +159,7 @@ struct SnganDiscriminator {
  private:
   struct Maps;
   Maps maps(const Variable& pictures, const Pass& pass);
+  Variable pooled_features(const Variable& last) const;
   Variable logits(const Variable& h, const Tensor& labels, const Pass& pass);
 };
 
