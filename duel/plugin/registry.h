@@ -98,6 +98,7 @@ struct NetworkRequest {
 struct GameSetup {
   BatchShape data;
   std::uint64_t seed;
+  Place place;  ///< for Game's constructor; a game that leaves it out computes on the CPU
   std::vector<std::pair<std::string, Blueprint>> networks;  ///< as requested
   OptimizerOptions generator_optimizer{}, discriminator_optimizer{};
   LearningOptions learning{};

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "duel/gan/data/fingerprint.h"
+#include "duel/tensor/backend.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel {
@@ -31,19 +32,20 @@ constexpr std::array<float, 256> kFromByte = [] {
 float from_scale_of_bytes(std::uint8_t byte) { return kFromByte[byte]; }
 float from_scale_of_bytes(float x) { return x / 127.5f - 1.0f; }
 
-// A picture [C, H, W] of any strides to channels-last floats in [-1, 1].
-template <class T>
-void put(const Tensor& picture, float* to) {
+std::uint8_t as_it_is(std::uint8_t byte) { return byte; }
+
+// A picture [C, H, W] of any strides, channels-last, each value as `convert` gives it.
+template <class T, class To>
+void put(const Tensor& picture, To* to, To (*convert)(T)) {
   const T* from = picture.data<T>();
   const Shape &s = picture.shape(), &stride = picture.strides();
   if (s[0] == 1 ? picture.is_row_major() : stride[0] == 1 && stride[2] == s[0] && stride[1] == s[0] * s[2]) {
-    std::transform(from, from + picture.numel(), to, [](T x) { return from_scale_of_bytes(x); });
+    std::transform(from, from + picture.numel(), to, convert);
     return;
   }
   for (std::int64_t y = 0; y < s[1]; ++y)
     for (std::int64_t x = 0; x < s[2]; ++x)
-      for (std::int64_t c = 0; c < s[0]; ++c)
-        *to++ = from_scale_of_bytes(from[c * stride[0] + y * stride[1] + x * stride[2]]);
+      for (std::int64_t c = 0; c < s[0]; ++c) *to++ = convert(from[c * stride[0] + y * stride[1] + x * stride[2]]);
 }
 
 void check_picture(const Tensor& picture, const std::string& name) {
@@ -58,11 +60,15 @@ struct Read {
 };
 
 // [B, C, H, W] of one of the pictures of all examples.
-Tensor collate(const std::vector<Read>& examples, Tensor Example::*which, const Dataset& dataset) {
+Tensor collate(const std::vector<Read>& examples, Tensor Example::*which, const Dataset& dataset, BatchPixels pixels) {
   const Shape& one = (examples[0].example.*which).shape();
   const auto n = static_cast<std::int64_t>(examples.size());
-  Tensor all = Tensor::empty({n, one[0], one[1], one[2]}, {.layout = Layout::channels_last});
-  float* to = all.mutable_data<float>();
+  const bool bytes = pixels == BatchPixels::bytes && std::all_of(examples.begin(), examples.end(), [&](const Read& r) {
+                       return (r.example.*which).defined() && (r.example.*which).dtype() == DType::uint8;
+                     });
+  Tensor all = Tensor::empty({n, one[0], one[1], one[2]},
+                             {.dtype = bytes ? DType::uint8 : DType::float32, .layout = Layout::channels_last});
+  std::int64_t at = 0;
   for (const Read& r : examples) {
     const Tensor& picture = r.example.*which;
     check_picture(picture, dataset.name(r.index));
@@ -71,13 +77,27 @@ Tensor collate(const std::vector<Read>& examples, Tensor Example::*which, const 
           dataset.name(r.index), " is ", picture.shape(),
           picture.size(0) == one[0] ? "; resize or crop them, or take batches of 1"
                                     : "; make colours of grey (--channels 3), or grey of colours (--channels 1)");
-    picture.dtype() == DType::uint8 ? put<std::uint8_t>(picture, to) : put<float>(picture, to);
-    to += picture.numel();
+    if (bytes)
+      put(picture, all.mutable_data<std::uint8_t>() + at, as_it_is);
+    else if (picture.dtype() == DType::uint8)
+      put<std::uint8_t, float>(picture, all.mutable_data<float>() + at, from_scale_of_bytes);
+    else
+      put<float, float>(picture, all.mutable_data<float>() + at, from_scale_of_bytes);
+    at += picture.numel();
   }
   return all;
 }
 
 }  // namespace
+
+Tensor to_floats(const Tensor& pictures) {
+  if (pictures.dtype() != DType::uint8) return pictures;
+  const Tensor y = pictures.to(DType::float32), scale = Tensor::full({}, 127.5, {.device = y.device()});
+  const Backend& device = backend(y.device());
+  device.binary(BinaryOp::div, y, scale.expand(y.shape()), y, {});
+  device.unary(UnaryOp::affine, y, y, {1, -1});
+  return y;
+}
 
 class DataLoader::Impl {
  public:
@@ -119,7 +139,7 @@ class DataLoader::Impl {
       const std::int64_t n = dataset_->size(), index = count <= n ? i * n / count : std::min(i, n - 1);
       examples.push_back(read(index, draws));
     }
-    return collated(examples);
+    return collated(examples, BatchPixels::floats);
   }
 
   void restore(Position position) {
@@ -206,9 +226,9 @@ class DataLoader::Impl {
     if (reported_.insert(index).second) messages_.push_back(dataset_->name(index) + " is left out: " + why);
   }
 
-  Batch collated(const std::vector<Read>& examples) const {
-    Batch batch{.pictures = collate(examples, &Example::picture, *dataset_)};
-    if (examples[0].example.target.defined()) batch.targets = collate(examples, &Example::target, *dataset_);
+  Batch collated(const std::vector<Read>& examples, BatchPixels pixels) const {
+    Batch batch{.pictures = collate(examples, &Example::picture, *dataset_, pixels)};
+    if (examples[0].example.target.defined()) batch.targets = collate(examples, &Example::target, *dataset_, pixels);
     if (dataset_->classes() > 0) {
       std::vector<std::int64_t> labels;
       for (const Read& r : examples) labels.push_back(dataset_->label(r.index));
@@ -225,7 +245,7 @@ class DataLoader::Impl {
       for (std::int64_t i = from; i < to; ++i)
         examples[static_cast<std::size_t>(i)] = read(index_of(p.epoch, begin + i), draws_for(p.epoch, begin + i));
     });
-    return collated(examples);
+    return collated(examples, options_.pixels);
   }
 
   Batch wait() {
@@ -292,7 +312,7 @@ class DataLoader::Impl {
   void finish(Pending& pending) const {
     if (!pending.error) {
       try {
-        pending.batch = collated(pending.examples);
+        pending.batch = collated(pending.examples, options_.pixels);
       } catch (...) {
         pending.error = std::current_exception();
       }

@@ -11,7 +11,8 @@ namespace duel {
 
 /// A mini-batch as networks take it.
 struct Batch {
-  Tensor pictures;   ///< float32 [B, C, H, W] in [-1, 1] (byte / 127.5 - 1), channels-last
+  /// float32 [B, C, H, W] in [-1, 1] (byte / 127.5 - 1), or uint8 (see BatchPixels); channels-last.
+  Tensor pictures;
   Tensor targets{};  ///< the other picture of each pair, likewise; undefined without pairs
   Tensor labels{};   ///< int64 [B]; undefined without classes
 };
@@ -29,6 +30,13 @@ using Transform = std::function<Example(const Example&, Rng& draws)>;
 /// Whether each epoch has a permutation of its own, or the data set's order.
 enum class Shuffle : std::uint8_t { no, yes };
 
+/// What a batch's pictures are: floats as networks take them, or the bytes of the data set where all of them are bytes,
+/// a quarter of the memory, for those who make floats of them on a device (`to_floats`).
+enum class BatchPixels : std::uint8_t { floats, bytes };
+
+/// Of bytes what `BatchPixels::floats` gives, to the bit, on the device where they are; floats stay as they are.
+Tensor to_floats(const Tensor& pictures);
+
 struct DataLoaderOptions {
   std::int64_t batch_size = 64;
   std::uint64_t seed = 0;
@@ -36,6 +44,7 @@ struct DataLoaderOptions {
   Shuffle shuffle = Shuffle::yes;
   std::int64_t workers = 0;   ///< threads that read ahead; 0: whoever asks for a batch makes it
   std::int64_t prefetch = 4;  ///< batches that are held ready at most
+  BatchPixels pixels = BatchPixels::floats;
 };
 
 /// Every epoch goes once through the data set, in an order that depends on the seed and the epoch's number alone; what

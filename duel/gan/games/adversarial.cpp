@@ -88,12 +88,13 @@ void check_options(const AdversarialGameOptions& o) {
 }
 
 // Of a picture, which need not be any.
-void check_gives_features(Network& discriminator) {
+void check_gives_features(Network& discriminator, Device device) {
   const NoGrad no_grad;
   const Shape& s = discriminator.input().shape;
-  const Tensor label = discriminator.input().classes > 0 ? Tensor::zeros({1}, {.dtype = DType::int64}) : Tensor();
+  const Tensor picture = Tensor::zeros({1, s[0], s[1], s[2]}, {.device = device}),
+               label = Tensor::zeros({1}, {.dtype = DType::int64, .device = device});
   const Judgement judged =
-      discriminator.judge(Tensor::zeros({1, s[0], s[1], s[2]}), label, PictureOrigin::real, {.mode = Mode::eval});
+      discriminator.judge(picture, labels_for(discriminator, label), PictureOrigin::real, {.mode = Mode::eval});
   check(judged.classes.features.defined(), "AdversarialGame",
         "feature_matching compares features, and this discriminator gives scores alone: leave it out, or take one of "
         "the networks of SNGAN and BigGAN");
@@ -207,18 +208,21 @@ GeneratorLoss generator_loss(const AdversarialGameOptions& o, AdversarialNetwork
 }
 
 AdversarialGame::AdversarialGame(const Options& o)
-    : Game(o.seed),
+    : Game(o.seed, o.place),
       given_((check_options(o), o)),
       options_(o),
-      networks_{o.generator.make(rng_), make_discriminator(rng_, o.discriminator, o.loss)},
+      networks_{placed(o.generator.make(rng_)), placed(make_discriminator(rng_, o.discriminator, o.loss)),
+                placed(LeCamPenalty())},
       generator_player_("generator", networks_.generator, o.generator_optimizer, o.learning),
       discriminator_player_("discriminator", networks_.discriminator, discriminator_optimizer(o), o.learning),
-      ema_(networks_.generator, o.ema_decay, o.ema_start, o.ema_buffers) {
+      ema_(networks_.generator, o.ema_decay, o.ema_start, o.ema_buffers),
+      discriminator_step_(o.place.device, o.place.capture),
+      generator_step_(o.place.device, o.place.capture) {
   lazy_["r1"] = Tensor::from({0.0}, {});
   if (o.regularisers.r2_gamma > 0) lazy_["r2"] = Tensor::from({0.0}, {});
   if (o.adaptive.discriminator || o.adaptive.generator) switcher_.emplace(o.adaptive);
   if (o.ada) ada_.emplace(*o.ada);
-  if (o.regularisers.feature_matching > 0) check_gives_features(networks_.discriminator);
+  if (o.regularisers.feature_matching > 0) check_gives_features(networks_.discriminator, o.place.device);
   check(latents().shape.dim() == 1, "AdversarialGame",
         "this generator makes pictures of pictures, and the game has noise for it");
   const std::int64_t told = latents().classes, asked = pictures().classes;
@@ -240,23 +244,15 @@ Numbers AdversarialGame::play(DataLoader& data) {
     return numbers;
   }
   for (const char* name : {"d_loss", "g_loss", "d_real", "d_fake"}) numbers[name] = 0;
-  std::vector<AdversarialRound> rounds;  // of the last discriminator update
   if (options_.order == UpdateOrder::separate) {
+    Rounds rounds;  // of the last discriminator update
     for (std::int64_t i = 0, n = d_steps_at(options_, steps()); i < n; ++i) {
-      rounds.clear();
-      update_discriminator([&] { return rounds.emplace_back(discriminator_round(data)); }, numbers);
+      rounds = discriminator_rounds(data);
+      update_discriminator(rounds, numbers);
     }
-    for (std::int64_t i = 0; i < options_.g_steps; ++i) {
-      std::size_t at = 0;
-      update_generator([&] { return generator_round(rounds[at++]); }, numbers);
-    }
+    for (std::int64_t i = 0; i < options_.g_steps; ++i) update_generator(generator_rounds(rounds), numbers);
   } else {
-    AdversarialRound round = discriminator_round(data);
-    round.fake = generate(round);
-    const auto same = [&] { return round; };
-    if (options_.order == UpdateOrder::generator_first) update_generator(same, numbers);
-    update_discriminator(same, numbers);
-    if (options_.order == UpdateOrder::shared) update_generator(same, numbers);
+    update_together(discriminator_round(data), numbers);
   }
   average(data.batch_size());
   return numbers;
@@ -264,12 +260,14 @@ Numbers AdversarialGame::play(DataLoader& data) {
 
 // One update, of one side.
 void AdversarialGame::take_turn(DataLoader& data, Numbers& numbers) {
-  const auto next = [&] { return discriminator_round(data); };
   if (switcher_->turn() == Turn::discriminator) {
-    update_discriminator(next, numbers);
+    update_discriminator(discriminator_rounds(data), numbers);
     switcher_->observe(numbers["d_loss"]);
   } else {
-    update_generator([&] { return generator_round(next()); }, numbers);
+    Rounds rounds;
+    for (std::int64_t i = 0; i < options_.learning.accumulations; ++i)
+      rounds.push_back(generator_round(discriminator_round(data)));
+    update_generator(rounds, numbers);
     switcher_->observe(numbers["g_loss"]);
     average(data.batch_size());
   }
@@ -292,6 +290,7 @@ std::int64_t AdversarialGame::batches_until(std::int64_t steps) const {
 void AdversarialGame::burn_in(std::int64_t batch) {
   const BurnInOptions& b = given_.burn_in;
   const std::int64_t seen = steps() * batch * given_.learning.accumulations;
+  burning_in_ = seen < b.images;
   const auto set = [&](double& value, double first, const std::optional<double>& last) {
     value = duel::burn_in(b, first, last, seen);
   };
@@ -333,9 +332,9 @@ AdversarialRound AdversarialGame::discriminator_round(DataLoader& data) {
   check_fits(data.shape());
   burn_in(data.batch_size());
   const std::int64_t epoch = data.position().epoch, n = data.batch_size();
-  Batch batch = data.next();
-  if (!batch.labels.defined()) batch.labels = Tensor::zeros({n}, {.dtype = DType::int64});
-  return {batch.pictures, batch.labels, options_.noise(rng_, {n, latents().shape[0]}),
+  Batch batch = next_batch(data);
+  if (!batch.labels.defined()) batch.labels = Tensor::zeros({n}, {.dtype = DType::int64, .device = place().device});
+  return {batch.pictures, batch.labels, options_.noise(rng_, {n, latents().shape[0]}).to(place().device),
           draws(),        epoch,        ada_ ? ada_->probability() : options_.regularisers.augment_probability};
 }
 
@@ -344,9 +343,9 @@ AdversarialRound AdversarialGame::generator_round(const AdversarialRound& last) 
   AdversarialRound round = last;  // pairs of one class, as in R3GAN
   if (!compares_with_real(options_)) {
     round.real = {};
-    round.labels = rng_.integers({n}, std::max<std::int64_t>(1, latents().classes));
+    round.labels = rng_.integers({n}, std::max<std::int64_t>(1, latents().classes)).to(place().device);
   }
-  round.z = options_.noise(rng_, {n, latents().shape[0]});
+  round.z = options_.noise(rng_, {n, latents().shape[0]}).to(place().device);
   round.draws = draws();
   return round;
 }
@@ -357,47 +356,187 @@ Variable AdversarialGame::generate(const AdversarialRound& round) {
   return networks_.generator(round.z, labels_for(networks_.generator, round.labels), {.rng = &draws});
 }
 
-void AdversarialGame::report(const LossTerms& terms, Numbers& numbers) {
-  for (const LossTerm& term : terms) {
-    const double value = term.value.item();
-    numbers[term.name] = value;
-    if (const auto lazy = lazy_.find(term.name); lazy != lazy_.end()) lazy->second.mutable_data<double>()[0] = value;
+AdversarialGame::Rounds AdversarialGame::discriminator_rounds(DataLoader& data) {
+  Rounds rounds;
+  for (std::int64_t i = 0; i < options_.learning.accumulations; ++i) rounds.push_back(discriminator_round(data));
+  return rounds;
+}
+
+AdversarialGame::Rounds AdversarialGame::generator_rounds(const Rounds& last) {
+  Rounds rounds;
+  for (const AdversarialRound& round : last) rounds.push_back(generator_round(round));
+  return rounds;
+}
+
+Penalty AdversarialGame::penalty() const {
+  return steps() % options_.regularisers.r1_interval == 0 ? Penalty::with : Penalty::without;
+}
+
+namespace {
+
+constexpr const char kRealScores[] = "real scores", kFakeScores[] = "fake scores";
+
+CapturedStep::Inputs inputs_of(std::string variant, const std::vector<AdversarialRound>& rounds) {
+  CapturedStep::Inputs inputs{std::move(variant), {}, {}};
+  for (const AdversarialRound& round : rounds) {
+    inputs.tensors.insert(inputs.tensors.end(), {round.real, round.labels, round.z});
+    inputs.draws.push_back(round.draws);
+  }
+  return inputs;
+}
+
+// `rounds` with what was put into the inputs.
+std::vector<AdversarialRound> rounds_of(const CapturedStep::Inputs& inputs, std::vector<AdversarialRound> rounds) {
+  for (std::size_t i = 0; i < rounds.size(); ++i) {
+    rounds[i].real = inputs.tensors[3 * i];
+    rounds[i].labels = inputs.tensors[3 * i + 1];
+    rounds[i].z = inputs.tensors[3 * i + 2];
+    rounds[i].draws = inputs.draws[i];
+  }
+  return rounds;
+}
+
+// What an update depends on besides tensors and random numbers.
+std::string variant(const AdversarialGameOptions& o, Penalty penalty, const AdversarialRound& round) {
+  const RegulariserOptions& r = o.regularisers;
+  const std::int64_t n = round.z.size(0);
+  return cat(penalty == Penalty::with ? "with" : "without", " penalty, best ",
+             r.top_k < 1 ? top_k_at(round.epoch, n, {.gamma = r.top_k_gamma, .nu = r.top_k}) : n, ", augmented ",
+             round.augmentation);
+}
+
+const Tensor& output(const CapturedStep::Outputs& outputs, std::string_view name) {
+  return std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.first == name; })->second;
+}
+
+void add_terms(CapturedStep::Outputs& outputs, const std::string& prefix, const LossTerms& terms) {
+  for (const LossTerm& term : terms) outputs.emplace_back(prefix + term.name, term.value.value());
+}
+
+}  // namespace
+
+AdversarialGame::Outputs AdversarialGame::learn_discriminator(const Rounds& rounds, Penalty penalty, Doing doing) {
+  Outputs outputs;
+  std::vector<ScorePair> scores;
+  LossTerms terms;
+  std::vector<std::function<Variable()>> losses;
+  for (const AdversarialRound& round : rounds)
+    losses.emplace_back([&] {
+      DiscriminatorLoss d = discriminator_loss(options_, networks_, round, penalty);
+      scores.push_back({d.real.detach(), d.fake.detach()});
+      terms.clear();
+      for (const LossTerm& term : d.terms) terms.push_back({term.name, term.value.detach(), term.interval});
+      return std::move(d.loss);
+    });
+  outputs.emplace_back("d_loss", discriminator_player_.learn(losses, doing));
+  add_terms(outputs, "d:", terms);
+  for (const ScorePair& pair : scores) {
+    outputs.emplace_back(kRealScores, pair.real.value());
+    outputs.emplace_back(kFakeScores, pair.fake.value());
+    if (options_.regularisers.lecam > 0) static_cast<void>(networks_.lecam(pair.real, pair.fake));
+  }
+  if (options_.regularisers.clip > 0)
+    clip_weights(discriminator_player_.optimizer().parameters(), options_.regularisers.clip);
+  return outputs;
+}
+
+AdversarialGame::Outputs AdversarialGame::learn_generator(const Rounds& rounds, Doing doing) {
+  Outputs outputs;
+  LossTerms terms;
+  std::vector<std::function<Variable()>> losses;
+  for (const AdversarialRound& round : rounds)
+    losses.emplace_back([&] {
+      GeneratorLoss g = generator_loss(options_, networks_, round);
+      terms.clear();
+      for (const LossTerm& term : g.terms) terms.push_back({term.name, term.value.detach(), term.interval});
+      return std::move(g.loss);
+    });
+  outputs.emplace_back("g_loss", generator_player_.learn(losses, doing));
+  add_terms(outputs, "g:", terms);
+  return outputs;
+}
+
+AdversarialGame::Outputs AdversarialGame::learn_together(AdversarialRound round, Penalty penalty, Doing doing) {
+  Outputs outputs;
+  round.fake = generate(round);
+  const auto generator = [&] {
+    for (auto& o : learn_generator({round}, doing)) outputs.push_back(std::move(o));
+  };
+  if (options_.order == UpdateOrder::generator_first) generator();
+  for (auto& o : learn_discriminator({round}, penalty, doing)) outputs.push_back(std::move(o));
+  if (options_.order == UpdateOrder::shared) generator();
+  return outputs;
+}
+
+// Recorded, unless more than tensors and random numbers changes from step to step.
+CapturedStep::Outputs AdversarialGame::run(CapturedStep& step, const Rounds& rounds, Penalty penalty,
+                                           const CapturedStep::Work& work, const std::vector<Player*>& players) {
+  const CapturedStep::Inputs inputs = inputs_of(variant(options_, penalty, rounds[0]), rounds);
+  if (ada_ || burning_in_) return work(inputs, Doing::now);
+  return learn(step, inputs, work, players);
+}
+
+void AdversarialGame::update_discriminator(const Rounds& rounds, Numbers& numbers) {
+  const Penalty due = penalty();
+  const auto work = [&](const CapturedStep::Inputs& in, Doing doing) {
+    return learn_discriminator(rounds_of(in, rounds), due, doing);
+  };
+  tell_discriminator(run(discriminator_step_, rounds, due, work, {&discriminator_player_}), due, numbers);
+}
+
+void AdversarialGame::update_generator(const Rounds& rounds, Numbers& numbers) {
+  const auto work = [&](const CapturedStep::Inputs& in, Doing doing) {
+    return learn_generator(rounds_of(in, rounds), doing);
+  };
+  tell_generator(run(generator_step_, rounds, Penalty::without, work, {&generator_player_}), numbers);
+}
+
+void AdversarialGame::update_together(const AdversarialRound& round, Numbers& numbers) {
+  const Penalty due = penalty();
+  const auto work = [&](const CapturedStep::Inputs& in, Doing doing) {
+    return learn_together(rounds_of(in, {round})[0], due, doing);
+  };
+  const Outputs outputs = run(discriminator_step_, {round}, due, work, players());
+  if (options_.order == UpdateOrder::generator_first) tell_generator(outputs, numbers);
+  tell_discriminator(outputs, due, numbers);
+  if (options_.order == UpdateOrder::shared) tell_generator(outputs, numbers);
+}
+
+void AdversarialGame::tell_terms(const Outputs& outputs, std::string_view prefix, Numbers& numbers) {
+  for (const auto& [name, value] : outputs) {
+    if (!name.starts_with(prefix)) continue;
+    const std::string term = name.substr(prefix.size());
+    numbers[term] = value.item();
+    if (const auto lazy = lazy_.find(term); lazy != lazy_.end()) lazy->second.mutable_data<double>()[0] = numbers[term];
   }
 }
 
-void AdversarialGame::update_discriminator(const std::function<AdversarialRound()>& next, Numbers& numbers) {
+void AdversarialGame::tell_discriminator(const Outputs& outputs, Penalty due, Numbers& numbers) {
   const RegulariserOptions& r = options_.regularisers;
-  const bool due = steps() % r.r1_interval == 0;
+  last_scores_ = {output(outputs, kRealScores), output(outputs, kFakeScores)};
+  for (const auto& [name, value] : outputs) {  // of the last round
+    if (name == kRealScores) last_scores_.real = value;
+    if (name == kFakeScores) last_scores_.fake = value;
+    if (ada_ && name == kRealScores) ada_->observe(value.to(Device::cpu));
+  }
+  const bool kept = due == Penalty::with && (r.r1_gamma > 0 || r.r2_gamma > 0) && r.r1_interval > 1;
+  if (!tells() && !kept && !ada_ && !switcher_) return;
+  numbers["d_loss"] = discriminator_player_.value_of(output(outputs, "d_loss"));
   if (r.r1_gamma > 0) numbers["r1"] = lazy_.at("r1").item();
   if (r.r2_gamma > 0) numbers["r2"] = lazy_.at("r2").item();
-  std::vector<ScorePair> scores;
-  numbers["d_loss"] = discriminator_player_.minimize([&] {
-    DiscriminatorLoss d = discriminator_loss(options_, networks_, next(), due ? Penalty::with : Penalty::without);
-    scores.push_back({d.real.detach(), d.fake.detach()});
-    report(d.terms, numbers);
-    return std::move(d.loss);
-  });
-  const ScorePair& last = scores.back();
-  numbers["d_real"] = mean(last.real).item();
-  numbers["d_fake"] = mean(last.fake).item();
+  tell_terms(outputs, "d:", numbers);
+  numbers["d_real"] = mean(last_scores_.real).item();
+  numbers["d_fake"] = mean(last_scores_.fake).item();
   if (const auto between = options_.loss.boundary)
-    numbers["d_accuracy"] = discriminator_accuracy(last.real.value(), last.fake.value(), *between);
-  last_scores_ = last;
-  if (ada_) {
-    for (const ScorePair& pair : scores) ada_->observe(pair.real.value());
-    numbers["augmentation"] = ada_->probability();
-  }
-  if (r.lecam > 0)
-    for (const ScorePair& pair : scores) static_cast<void>(networks_.lecam(pair.real, pair.fake));
-  if (r.clip > 0) clip_weights(discriminator_player_.optimizer().parameters(), r.clip);
+    numbers["d_accuracy"] = discriminator_accuracy(last_scores_.real.value().to(Device::cpu),
+                                                   last_scores_.fake.value().to(Device::cpu), *between);
+  if (ada_) numbers["augmentation"] = ada_->probability();
 }
 
-void AdversarialGame::update_generator(const std::function<AdversarialRound()>& next, Numbers& numbers) {
-  numbers["g_loss"] = generator_player_.minimize([&] {
-    GeneratorLoss g = generator_loss(options_, networks_, next());
-    report(g.terms, numbers);
-    return std::move(g.loss);
-  });
+void AdversarialGame::tell_generator(const Outputs& outputs, Numbers& numbers) {
+  if (!tells() && !switcher_) return;
+  numbers["g_loss"] = generator_player_.value_of(output(outputs, "g_loss"));
+  tell_terms(outputs, "g:", numbers);
 }
 
 std::vector<std::pair<std::string, Network*>> AdversarialGame::networks() {
@@ -419,7 +558,7 @@ Tensor AdversarialGame::snapshot() {
 
 std::optional<double> AdversarialGame::diversity() {
   if (real_spread_ == 0) return {};
-  return picture_spread(sample(shown_z_, shown_labels_)) / real_spread_;
+  return picture_spread(sample(shown_z_, shown_labels_).to(Device::cpu)) / real_spread_;
 }
 
 std::vector<std::pair<std::string, Tensor>> AdversarialGame::distributions() const {
@@ -429,7 +568,8 @@ std::vector<std::pair<std::string, Tensor>> AdversarialGame::distributions() con
 
 Tensor AdversarialGame::sample(const Tensor& z, const Tensor& labels) {
   const NoGrad no_grad;
-  return ema_.model(z, labels_for(ema_.model, labels), {.mode = Mode::eval}).value();
+  const auto here = [&](const Tensor& t) { return t.defined() ? t.to(place().device) : t; };
+  return ema_.model(here(z), here(labels_for(ema_.model, labels)), {.mode = Mode::eval}).value();
 }
 
 void AdversarialGame::visit(Visitor& v) {

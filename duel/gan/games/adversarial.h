@@ -54,6 +54,7 @@ struct AdversarialGameOptions {
   std::int64_t ema_interval = 1;  ///< steps between two updates of the average from then on
   EmaBuffers ema_buffers = EmaBuffers::copy;
   std::uint64_t seed = 0;
+  Place place{};
 };
 
 /// What one update looks at; all that is random in it has been drawn, or comes from `draws`.
@@ -109,6 +110,7 @@ class AdversarialGame final : public Game {
   std::int64_t batches_until(std::int64_t steps) const override;
   std::vector<Player*> players() override { return {&generator_player_, &discriminator_player_}; }
   std::vector<std::pair<std::string, Network*>> networks() override;
+  std::vector<CapturedStep*> captured_steps() override { return {&discriminator_step_, &generator_step_}; }
   /// Eight rows of samples, one class per column, ten at most, or eight columns without classes.
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
@@ -134,13 +136,28 @@ class AdversarialGame final : public Game {
   /// boundary, and what else is in the losses, by name, as last computed, without an interval's weight; 0 before.
   Numbers play(DataLoader& data) override;
   void visit(Visitor& v) override;
-  void update_discriminator(const std::function<AdversarialRound()>& next, Numbers& numbers);
-  void update_generator(const std::function<AdversarialRound()>& next, Numbers& numbers);
+  using Rounds = std::vector<AdversarialRound>;
+  using Outputs = CapturedStep::Outputs;
+  Rounds discriminator_rounds(DataLoader& data);
+  Rounds generator_rounds(const Rounds& last);
+  Penalty penalty() const;
+  // Updates by these rounds: work on the device alone.
+  Outputs learn_discriminator(const Rounds& rounds, Penalty penalty, Doing doing);
+  Outputs learn_generator(const Rounds& rounds, Doing doing);
+  Outputs learn_together(AdversarialRound round, Penalty penalty, Doing doing);
+  // The same, recorded where that can be; and what they told.
+  void update_discriminator(const Rounds& rounds, Numbers& numbers);
+  void update_generator(const Rounds& rounds, Numbers& numbers);
+  void update_together(const AdversarialRound& round, Numbers& numbers);
+  void tell_discriminator(const Outputs& outputs, Penalty penalty, Numbers& numbers);
+  void tell_generator(const Outputs& outputs, Numbers& numbers);
+  void tell_terms(const Outputs& outputs, std::string_view prefix, Numbers& numbers);
+  Outputs run(CapturedStep& step, const Rounds& rounds, Penalty penalty, const CapturedStep::Work& work,
+              const std::vector<Player*>& players);
   void take_turn(DataLoader& data, Numbers& numbers);
   void average(std::int64_t batch);
   void burn_in(std::int64_t batch);
   Variable generate(const AdversarialRound& round);
-  void report(const LossTerms& terms, Numbers& numbers);
 
   const Options given_;
   Options options_;
@@ -149,10 +166,12 @@ class AdversarialGame final : public Game {
   Ema<Network> ema_;
   std::optional<AdaptiveSwitcher> switcher_;
   std::optional<AdaptiveAugmentation> ada_;
+  CapturedStep discriminator_step_, generator_step_;
   std::map<std::string, Tensor> lazy_;  // terms that are due at intervals, as last computed
   Tensor shown_z_, shown_labels_;
-  ScorePair last_scores_;   // without a graph
-  double real_spread_ = 0;  // of as many pictures of the data as are shown
+  ScorePair last_scores_;    // without a graph
+  bool burning_in_ = false;  // values of the burn-in are still changing
+  double real_spread_ = 0;   // of as many pictures of the data as are shown
 };
 
 }  // namespace duel

@@ -19,16 +19,17 @@ PixelModel pixel_model(const Blueprint& autoencoder) {
 }  // namespace
 
 AutoencodingGame::AutoencodingGame(const Options& o)
-    : Game(o.seed),
+    : Game(o.seed, o.place),
       options_(o),
-      network_(o.autoencoder.make(rng_)),
+      network_(placed(o.autoencoder.make(rng_))),
       player_("auto-encoder", network_, o.optimizer, o.learning),
-      pixels_(pixel_model(o.autoencoder)) {
+      pixels_(pixel_model(o.autoencoder)),
+      step_(o.place.device, o.place.capture) {
   check(o.beta >= 0 && o.sparsity >= 0, "AutoencodingGame", "beta and sparsity must not be negative, got ", o.beta,
         " and ", o.sparsity);
   const NoGrad no_grad;
   const Shape& s = network_.input().shape;
-  const Tensor one = Tensor::zeros({1, s[0], s[1], s[2]});
+  const Tensor one = Tensor::zeros({1, s[0], s[1], s[2]}, {.device = o.place.device});
   const Pass pass{.mode = Mode::eval};
   variational_ = network_.reconstruct(one, pass).posterior.mu.defined();
   code_ = network_.encode(one, pass).size(1);
@@ -52,25 +53,45 @@ Tensor AutoencodingGame::from_range(const Tensor& pictures) const {
 }
 
 Numbers AutoencodingGame::play(DataLoader& data) {
+  CapturedStep::Inputs inputs;
+  for (std::int64_t i = 0; i < options_.learning.accumulations; ++i) {
+    inputs.tensors.push_back(next_batch(data).pictures);
+    inputs.draws.push_back(rng_.split());
+  }
+  const Outputs outputs = learn(
+      step_, inputs, [this](const CapturedStep::Inputs& in, Doing doing) { return learn_all(in, doing); }, {&player_});
   Numbers numbers;
   numbers["loss"] = 0;
-  numbers["loss"] = player_.minimize([&] { return loss(to_range(data.next().pictures), numbers); });
+  if (tells())
+    for (const auto& [name, value] : outputs) numbers[name] = name == "loss" ? player_.value_of(value) : value.item();
   return numbers;
 }
 
-Variable AutoencodingGame::loss(const Tensor& pictures, Numbers& numbers) {
-  Rng draws = rng_.split();
+CapturedStep::Outputs AutoencodingGame::learn_all(const CapturedStep::Inputs& inputs, Doing doing) {
+  Outputs outputs, terms;
+  std::vector<std::function<Variable()>> losses;
+  for (std::size_t i = 0; i < inputs.draws.size(); ++i)
+    losses.emplace_back([&, i] {
+      terms.clear();
+      return loss(to_range(inputs.tensors[i]), inputs.draws[i], terms);
+    });
+  outputs.emplace_back("loss", player_.learn(losses, doing));
+  outputs.insert(outputs.end(), terms.begin(), terms.end());
+  return outputs;
+}
+
+Variable AutoencodingGame::loss(const Tensor& pictures, Rng draws, Outputs& terms) {
   const Reconstruction made = network_.reconstruct(pictures, {.rng = &draws});
   Variable total = reconstruction_loss(made.pictures, pictures, pixels_);
-  numbers["reconstruction"] = total.item();
+  terms.emplace_back("reconstruction", total.value());
   if (variational_) {
     const Variable kl = kl_gaussian(made.posterior.mu, made.posterior.log_var);
-    numbers["kl"] = kl.item();
+    terms.emplace_back("kl", kl.value());
     total = total + options_.beta * kl;
   }
   if (options_.sparsity > 0) {
     const Variable sparsity = options_.sparsity * mean(abs(network_.encode(pictures)));
-    numbers["sparsity"] = sparsity.item();
+    terms.emplace_back("sparsity", sparsity.value());
     total = total + sparsity;
   }
   return total;
@@ -78,7 +99,7 @@ Variable AutoencodingGame::loss(const Tensor& pictures, Numbers& numbers) {
 
 Tensor AutoencodingGame::decode(const Tensor& codes) {
   const NoGrad no_grad;
-  return from_range(network_.decode(codes, {.mode = Mode::eval}).value());
+  return from_range(network_.decode(codes.to(place().device), {.mode = Mode::eval}).value());
 }
 
 void AutoencodingGame::prepare_snapshot(Rng& draws, const DataLoader& data) {
@@ -88,7 +109,8 @@ void AutoencodingGame::prepare_snapshot(Rng& draws, const DataLoader& data) {
 
 Tensor AutoencodingGame::snapshot() {
   const NoGrad no_grad;
-  const Tensor made = from_range(network_.reconstruct(to_range(shown_), {.mode = Mode::eval}).pictures.value());
+  const Tensor made =
+      from_range(network_.reconstruct(to_range(shown_.to(place().device)), {.mode = Mode::eval}).pictures.value());
   std::vector<Tensor> columns;
   const auto column = [](const Tensor& pictures, std::int64_t i) {
     return pictures.slice(0, i * kSnapshotRows, (i + 1) * kSnapshotRows);

@@ -15,6 +15,7 @@ struct AutoencodingGameOptions {
   double beta = 1;      ///< of a variational one's divergence (Higgins et al. 2017)
   double sparsity = 0;  ///< times the mean |code|, for overcomplete ones
   std::uint64_t seed = 0;
+  Place place{};
 };
 
 class AutoencodingGame final : public Game {
@@ -26,6 +27,7 @@ class AutoencodingGame final : public Game {
   std::int64_t batches_per_step() const override { return options_.learning.accumulations; }
   std::vector<Player*> players() override { return {&player_}; }
   std::vector<std::pair<std::string, Network*>> networks() override { return {{"autoencoder", &network_}}; }
+  std::vector<CapturedStep*> captured_steps() override { return {&step_}; }
   /// Rows of pictures, each beside what became of it; of a variational one also new ones, from N(0, 1).
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
@@ -42,7 +44,9 @@ class AutoencodingGame final : public Game {
   /// loss and reconstruction, sums over the pixels; kl of a variational one, sparsity if asked for.
   Numbers play(DataLoader& data) override;
   void visit(Visitor& v) override;
-  Variable loss(const Tensor& pictures, Numbers& numbers);
+  using Outputs = CapturedStep::Outputs;
+  Outputs learn_all(const CapturedStep::Inputs& inputs, Doing doing);
+  Variable loss(const Tensor& pictures, Rng draws, Outputs& terms);
   Tensor from_range(const Tensor& pictures) const;
   Tensor to_range(const Tensor& pictures) const;
 
@@ -52,6 +56,7 @@ class AutoencodingGame final : public Game {
   PixelModel pixels_;
   bool variational_;
   std::int64_t code_;
+  CapturedStep step_;
   Tensor shown_, shown_codes_;
 };
 

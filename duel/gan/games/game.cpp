@@ -4,11 +4,33 @@
 
 namespace duel {
 
-Numbers Game::step(DataLoader& data) {
+CapturedStep::Outputs Game::learn(CapturedStep& step, const CapturedStep::Inputs& inputs,
+                                  const CapturedStep::Work& work, const std::vector<Player*>& players) {
+  CapturedStep::Inputs all = inputs;
+  for (Player* player : players) {
+    if (player->is_watched()) return work(inputs, Doing::now);
+    all.variant += cat(", frozen ", player->optimizer().freezes());
+  }
+  return step(all, work, [&] {
+    for (Player* player : players) player->begin_update();
+  });
+}
+
+Batch Game::next_batch(DataLoader& data) const {
+  Batch batch = data.next();
+  for (Tensor* t : {&batch.pictures, &batch.targets, &batch.labels})
+    if (t->defined()) *t = t->to(place_.device);
+  batch.pictures = to_floats(batch.pictures);
+  if (batch.targets.defined()) batch.targets = to_floats(batch.targets);
+  return batch;
+}
+
+Numbers Game::step(DataLoader& data, Telling telling) {
   check_fits(data.shape());
+  telling_ = telling;
   Numbers numbers = play(data);
   ++steps_;
-  return numbers;
+  return tells() ? numbers : Numbers();
 }
 
 StateDict Game::state() {
@@ -27,6 +49,8 @@ void Game::load_state(const StateDict& given) {
   const std::vector<std::int64_t> rng = own["rng"].to_vector<std::int64_t>();
   rng_ = Rng(std::bit_cast<std::uint64_t>(rng[0]), std::bit_cast<std::uint64_t>(rng[1]));
   steps_ = own["step"].data<std::int64_t>()[0];
+  for (Player* player : players()) player->forget_losses();
+  for (CapturedStep* step : captured_steps()) step->forget();
 }
 
 Network make_discriminator(Rng& rng, const Blueprint& given, const AdversarialLoss& loss) {

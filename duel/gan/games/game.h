@@ -17,6 +17,17 @@
 
 namespace duel {
 
+/// Where and how a game computes.
+struct Place {
+  Device device = Device::cpu;
+  Capture capture = Capture::on;       ///< of the updates, where the device can record
+  DType activations = DType::float32;  ///< within networks: bfloat16 on CUDA halves their bytes
+  friend bool operator==(const Place&, const Place&) = default;
+};
+
+/// Whether a step's numbers are asked for: to give them, the host must wait for the device.
+enum class Telling : std::uint8_t { numbers, nothing };
+
 class Game {
  public:
   virtual ~Game() = default;
@@ -27,7 +38,9 @@ class Game {
   virtual void check_fits(const BatchShape& data) const = 0;
   /// Learns from the next batches, `batches_per_step()` of them as a rule. Throws when a loss is not finite, before any
   /// update made with it.
-  Numbers step(DataLoader& data);
+  /// With Telling::nothing a game on a device gives none; a loss that was not finite then shows in the next step that
+  /// tells them.
+  Numbers step(DataLoader& data, Telling telling = Telling::numbers);
   virtual std::int64_t batches_per_step() const { return 1; }
   /// How many batches the first `steps` steps take in all, where some take more.
   virtual std::int64_t batches_until(std::int64_t steps) const { return steps * batches_per_step(); }
@@ -37,6 +50,10 @@ class Game {
   virtual std::vector<Player*> players() = 0;
   /// The networks by name, those that only average others included.
   virtual std::vector<std::pair<std::string, Network*>> networks() = 0;
+
+  /// The updates that a device may record: what became of that.
+  virtual std::vector<CapturedStep*> captured_steps() { return {}; }
+  const Place& place() const { return place_; }
 
   /// Chooses what `snapshot` shows from then on.
   virtual void prepare_snapshot(Rng& draws, const DataLoader& data) = 0;
@@ -56,7 +73,21 @@ class Game {
   void load_state(const StateDict& state);
 
  protected:
-  explicit Game(std::uint64_t seed) : rng_(seed) {}
+  explicit Game(std::uint64_t seed, const Place& place = {}) : rng_(seed), place_(place) {}
+  /// Whether the step that is being made is to give numbers.
+  bool tells() const { return telling_ == Telling::numbers || place_.device == Device::cpu; }
+  /// A network, or whatever else has parameters or buffers, as it is to be trained.
+  template <class Module>
+  Module placed(Module module) const {
+    if (place_.device != Device::cpu) to(module, place_.device);
+    if constexpr (requires { module.compute_in(place_.activations); }) module.compute_in(place_.activations);
+    return module;
+  }
+  /// Does the work in which these players learn, recorded in `step` where that can be (see CapturedStep).
+  static CapturedStep::Outputs learn(CapturedStep& step, const CapturedStep::Inputs& inputs,
+                                     const CapturedStep::Work& work, const std::vector<Player*>& players);
+  /// The next batch, on the game's device.
+  Batch next_batch(DataLoader& data) const;
   /// Names everything that the game holds, as a module's does.
   virtual void visit(Visitor& v) = 0;
   virtual Numbers play(DataLoader& data) = 0;
@@ -66,6 +97,8 @@ class Game {
   Rng rng_;
 
  private:
+  Place place_;
+  Telling telling_ = Telling::numbers;
   std::int64_t steps_ = 0;
 };
 

@@ -13,24 +13,51 @@ LearningOptions Player::checked(const LearningOptions& o) {
 }
 
 double Player::minimize(const std::function<Variable()>& loss) {
+  return learn(std::vector(static_cast<std::size_t>(learning_.accumulations), loss), Doing::now).item();
+}
+
+void Player::refuse(double loss) const {
+  throw NotFinite(cat("training: the ", name_, "'s loss became ", loss, " in its update ", optimizer_->steps(),
+                      "; nothing was updated with it. Lower the learning rate, or go back to an earlier checkpoint"));
+}
+
+double Player::value_of(const Tensor& mean_loss) const {
+  const double value = mean_loss.item();
+  if (!std::isfinite(value)) refuse(value);
+  return value;
+}
+
+Tensor Player::learn(const std::vector<std::function<Variable()>>& losses, Doing doing) {
   Variables total;
+  Variable recorded_mean;
   double mean = 0;
-  const auto count = static_cast<double>(learning_.accumulations);
-  for (std::int64_t i = 0; i < learning_.accumulations; ++i) {
+  const auto count = static_cast<double>(losses.size());
+  for (const auto& loss : losses) {
     Variable one = loss();
-    const double value = one.item();
-    if (!std::isfinite(value))
-      throw NotFinite(cat("training: the ", name_, "'s loss became ", value, " in its update ", optimizer_->steps(),
-                          "; nothing was updated with it. Lower the learning rate, or go back to an earlier "
-                          "checkpoint"));
-    mean += value / count;
+    if (doing == Doing::now) {
+      const double value = value_of(one.value());
+      mean += value / count;
+    } else {
+      const Variable share = cast(one.detach(), DType::float64) / count;
+      recorded_mean = recorded_mean.defined() ? recorded_mean + share : share;
+    }
     if (count > 1) one = one / count;
-    accumulate(total, gradients(std::move(one), *optimizer_));
+    // A network may have what it does not use, as Ganzo's U-generator its last norm; PyTorch leaves that alone too.
+    accumulate(total, gradients(std::move(one), *optimizer_, {.allow_unused = true}));
   }
   if (std::exchange(watched_, false)) keep_norms(total);
-  if (learning_.clip_norm > 0) clip_grad_norm(total, learning_.clip_norm);
-  optimizer_->step(total);
-  return mean;
+  Tensor norm;
+  if (learning_.clip_norm > 0) norm = clip_grad_norm(total, learning_.clip_norm);
+  if (doing == Doing::now) {
+    if (norm.defined()) static_cast<void>(value_of(norm));
+    optimizer_->step(total);
+    return Tensor::scalar(mean, DType::float64);
+  }
+  const NoGrad no_grad;
+  const Variable watched = norm.defined() ? recorded_mean + 0 * Variable(norm) : recorded_mean;
+  health_.copy_((Variable(health_) + 0 * watched).value());
+  optimizer_->update(total, watched.value());
+  return (recorded_mean + health_).value();
 }
 
 void Player::keep_norms(const Variables& gradients) {

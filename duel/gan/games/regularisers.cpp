@@ -58,7 +58,7 @@ bool has_spectral_norm(const Blueprint& network) { return network.get("spectral"
 
 Variable Judge::augmented(const Variable& pictures) {
   if (options.augment.empty()) return pictures;
-  return draw_diff_augment(draws, options.augment, pictures.shape(), augmentation)(pictures);
+  return draw_diff_augment(draws, options.augment, pictures.shape(), augmentation, pictures.value().device())(pictures);
 }
 
 ScorePair scores_of_both(Judge& judge, const Variable& real, const Variable& fake) {
@@ -90,7 +90,9 @@ LossTerms gradient_terms(Judge& judge, const JudgedPair& pair, Penalty penalty) 
 
 LossTerms consistency_terms(Judge& judge, const JudgedPair& pair) {
   const RegulariserOptions& o = judge.options;
-  const auto moved = [&](const Tensor& x) { return judge.scores(draw_flip_and_shift(judge.draws, x.shape())(x)); };
+  const auto moved = [&](const Tensor& x) {
+    return judge.scores(draw_flip_and_shift(judge.draws, x.shape(), 1, x.device())(x));
+  };
   LossTerms terms;
   if (o.consistency > 0)
     terms.push_back({"consistency", o.consistency * consistency_penalty(pair.scores.real, moved(pair.real))});

@@ -38,6 +38,7 @@ struct TranslationGameOptions {
   std::int64_t pretrain_generator = 0, pretrain_discriminator = 0;
   ColourSpace colours = ColourSpace::rgb;
   std::uint64_t seed = 0;
+  Place place{};
 };
 
 class TranslationGame final : public Game {
@@ -51,12 +52,13 @@ class TranslationGame final : public Game {
   std::vector<std::pair<std::string, Network*>> networks() override {
     return {{"generator", &generator_}, {"discriminator", &discriminator_}};
   }
+  std::vector<CapturedStep*> captured_steps() override { return {&step_}; }
   /// A row for each of some pictures: the input, what was made of it, the target.
   void prepare_snapshot(Rng& draws, const DataLoader& data) override;
   Tensor snapshot() override;
 
   /// Of the last discriminator update.
-  std::vector<std::pair<std::string, Tensor>> distributions() const override;
+  std::vector<std::pair<std::string, Tensor>> distributions() const override { return last_scores_; }
 
   /// Pictures [N, C, H, W] of pictures [N, C', H, W], in evaluation mode.
   Tensor translate(const Tensor& pictures);
@@ -68,18 +70,27 @@ class TranslationGame final : public Game {
   Numbers play(DataLoader& data) override;
   void visit(Visitor& v) override;
   struct Round;
-  Round next_round(DataLoader& data);
+  /// Who learns in a step.
+  struct Learners {
+    bool generator, discriminator;
+    bool alone = false;  ///< the generator by the comparison only
+  };
+  using Outputs = CapturedStep::Outputs;
+  Learners learners() const;
+  std::vector<Round> rounds_of(const CapturedStep::Inputs& inputs);
   Variable scores(const Variable& inputs, const Variable& pictures, Rng& draws);
   Variable pixel_loss(const Variable& fake, const Variable& target) const;
-  void take_turn(const std::vector<Round>& rounds, Numbers& numbers);
-  void update_generator(const std::vector<Round>& rounds, Numbers& numbers);
-  void update_discriminator(const std::vector<Round>& rounds, Numbers& numbers);
+  // Work on the device alone.
+  Outputs learn_all(const CapturedStep::Inputs& inputs, Learners who, Doing doing);
+  void learn_generator(const std::vector<Round>& rounds, Learners who, Doing doing, Outputs& outputs);
+  void learn_discriminator(const std::vector<Round>& rounds, Doing doing, Outputs& outputs);
 
   Options options_;
   Network generator_, discriminator_;
   Player generator_player_, discriminator_player_;
   std::optional<AdaptiveSwitcher> switcher_;
-  Tensor last_real_, last_fake_;  // scores
+  CapturedStep step_;
+  Outputs last_scores_;
   Batch shown_;
 };
 
