@@ -58,7 +58,13 @@ void describe_run(TrainOptions& o, F&& f) {
   session("steps", "how many steps to train in all; 0: as the epochs say", o.steps);
   session("epochs", "how many passes over the data to train, instead of steps", o.epochs, {0, 1e9});
   numbers("seed", "of all that is random", o.seed, {0, 18446744073709551615.0});
-  session.choice("device", "where to compute", o.device, {"cpu", "cuda"});
+  session.choice("device", "where to compute; best: on a GPU if there is one", o.device, {"best", "cpu", "cuda"});
+  numbers.choice("precision",
+                 "of products on a GPU: in full (fp32), of operands rounded to TF32, or with activations in bfloat16",
+                 o.precision, {"tf32", "fp32", "bf16"});
+  session.choice("capture", "record each update on a GPU once, and replay it", o.capture, {"on", "off"});
+  numbers("tell_every", "on a GPU: steps between two looks at the losses, for each of which it waits", o.tell_every,
+          kPositive);
   session("threads", "processors to use; 0: all. The numbers do not depend on it", o.threads, {0, 1024});
   numbers("exact_conv", "convolve without Winograd's algorithms: slower, with smaller rounding errors", o.exact_conv);
   session("log_every", "steps between two lines of metrics.jsonl", o.log_every, kPositive);

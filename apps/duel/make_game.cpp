@@ -4,6 +4,7 @@
 #include "apps/duel/options.h"
 #include "duel/gan/games/autoencoding.h"
 #include "duel/gan/games/cycle.h"
+#include "duel/tensor/devices.h"
 
 namespace duel::app {
 namespace {
@@ -136,6 +137,7 @@ std::unique_ptr<Game> make_plugin_game(const TrainOptions& o, std::uint64_t seed
   const GamePart& part = o.game_kind.part();
   GameSetup setup{.data = o.data_shape,
                   .seed = seed,
+                  .place = training_place(o),
                   .networks = game_networks(o),
                   .loss = chosen_loss(o),
                   .noise = chosen_noise(o),
@@ -220,9 +222,17 @@ AdversarialGameOptions adversarial_options(const TrainOptions& o) {
   return game;
 }
 
+Place training_place(const TrainOptions& o) {
+  const Device device = device_named(o.device);
+  return {.device = device,
+          .capture = o.capture == "on" ? Capture::on : Capture::off,
+          .activations = device == Device::cuda && o.precision == "bf16" ? DType::bfloat16 : DType::float32};
+}
+
 std::unique_ptr<Game> make_game(const TrainOptions& o, std::uint64_t seed) {
   const auto make = [&]<class G>(typename G::Options options) -> std::unique_ptr<Game> {
     options.seed = seed;
+    options.place = training_place(o);
     return std::make_unique<G>(options);
   };
   switch (o.game_kind) {

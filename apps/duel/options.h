@@ -127,7 +127,8 @@ struct TrainOptions {
   DataOptions data{};
   std::int64_t steps = 0, epochs = 0;
   std::uint64_t seed = 0;
-  std::string device = "cpu";
+  std::string device = "best", precision = "tf32", capture = "on";
+  std::int64_t tell_every = 10;  // of a device
   std::int64_t threads = 0;
   bool exact_conv = false;  // see ExactConvolutions
   std::int64_t log_every = 10, sample_every = 500, checkpoint_every = 500, keep_checkpoints = 3;
@@ -198,6 +199,8 @@ AdversarialGameOptions adversarial_options(const TrainOptions& options);
 
 /// The game that the options are about, with networks for the data's sizes.
 std::unique_ptr<Game> make_game(const TrainOptions& options, std::uint64_t seed);
+/// Where the options say that games compute. Throws for a device that cannot be used.
+Place training_place(const TrainOptions& options);
 
 /// "batch_size" -> "--batch-size"
 std::string flag(std::string_view name);

@@ -41,7 +41,8 @@ void Progress::update(std::int64_t step, const Numbers& numbers) {
   recent_seconds_ = recent_seconds_ * weight + seconds;
   last_step_ = now;
 
-  shown_ = line(step, numbers);
+  if (numbers.begin() != numbers.end()) last_numbers_ = numbers;  // not all steps on a device tell them
+  shown_ = line(step, last_numbers_);
   if (between(last_print_, now) < (terminal_ ? kTerminalInterval : kPlainInterval)) return;
   last_print_ = now;
   if (terminal_)

@@ -32,6 +32,7 @@ class Progress {
   bool terminal_;
   Clock::time_point start_ = Clock::now(), last_step_ = start_, last_print_ = start_;
   double recent_steps_ = 0, recent_seconds_ = 0;  // with weights that fall with age
+  Numbers last_numbers_;
   std::string shown_;
 };
 

@@ -51,6 +51,12 @@ Transform make_transform(const TrainOptions& o) {
   };
 }
 
+// Bytes are what should travel to a device. A plug-in's game takes what networks do.
+BatchPixels batch_pixels(const TrainOptions& o) {
+  const bool device = training_place(o).device != Device::cpu && o.game_kind != GameKind::plugin;
+  return device ? BatchPixels::bytes : BatchPixels::floats;
+}
+
 DataLoader load(const TrainOptions& o, std::uint64_t seed, const Warn& warn) {
   const DataOptions& d = o.data;
   std::shared_ptr<const Dataset> data = open_data(d, warn, o.settings);
@@ -61,7 +67,8 @@ DataLoader load(const TrainOptions& o, std::uint64_t seed, const Warn& warn) {
                                       .seed = seed,
                                       .transform = make_transform(o),
                                       .shuffle = d.shuffle ? Shuffle::yes : Shuffle::no,
-                                      .workers = d.workers});
+                                      .workers = d.workers,
+                                      .pixels = batch_pixels(o)});
 }
 
 Criterion plugin_criterion(const TrainOptions& o) {

@@ -10,6 +10,7 @@
 
 #include "duel/autograd/detect_anomaly.h"
 #include "duel/gan/media/png.h"
+#include "duel/tensor/allocator.h"
 
 namespace duel::app {
 namespace {
@@ -52,6 +53,16 @@ class Few {
   std::int64_t count_ = 0;
 };
 
+// What lies there without a batch stays; the rest goes with the batch.
+std::string batch_that_fits(const OutOfMemory::Bytes& bytes, std::size_t fixed, std::int64_t batch) {
+  if (bytes.total <= fixed || bytes.live + bytes.wanted <= fixed) return "";
+  const double share =
+      static_cast<double>(bytes.total - fixed) / static_cast<double>(bytes.live + bytes.wanted - fixed);
+  const auto fits = std::min(batch - 1, static_cast<std::int64_t>(0.9 * share * static_cast<double>(batch)));
+  if (fits < 1) return "; not even one picture fits: take a smaller network";
+  return fmt::format("; try --batch-size {} or less, with --accumulations to make up for it", fits);
+}
+
 Session make_session(const TrainOptions& options) {
   Few few;
   return Session(options, std::ref(few));
@@ -61,8 +72,10 @@ Session make_session(const TrainOptions& options) {
 
 Trainer::Trainer(const TrainOptions& options, Anomalies anomalies)
     : session_(make_session(options)),
+      device_(session_.game->place().device),
       anomalies_(anomalies),
       total_steps_(steps_to_train(options, session_.data, *session_.game)) {
+  fixed_bytes_ = memory_stats(device_).live;
   Rng draws = session_.streams.split();
   session_.game->prepare_snapshot(draws, session_.data);
   for (const std::string& name : options.snapshots) {
@@ -78,9 +91,24 @@ Numbers Trainer::make_step() {
   session_.rates.set(step(), session_.data.position().epoch);
   if ((step() + 1) % session_.options.sample_every == 0)
     for (Player* player : session_.game->players()) player->watch_gradients();
-  Numbers numbers = session_.game->step(session_.data);
-  session_.rates.observe(numbers, session_.data.position().epoch);
+  const TrainOptions& o = session_.options;
+  const std::int64_t next = step() + 1;
+  bool shown = next == total_steps_;
+  for (const std::int64_t every : {o.log_every, o.sample_every, o.checkpoint_every, o.best_every, kLookedAt})
+    shown = shown || next % every == 0;
+  const Telling telling = shown || is_looked_at(next) ? Telling::numbers : Telling::nothing;
+  Numbers numbers;
+  try {
+    numbers = session_.game->step(session_.data, telling);
+  } catch (const OutOfMemory& e) {
+    throw Error(e.what() + batch_that_fits(e.bytes(), fixed_bytes_, o.data.batch_size));
+  }
+  if (is_looked_at(step())) session_.rates.observe(numbers, session_.data.position().epoch);
   return numbers;
+}
+
+bool Trainer::is_looked_at(std::int64_t step) const {
+  return device_ == Device::cpu || step % session_.options.tell_every == 0;
 }
 
 Trainer::End Trainer::train(const RunDirectory& run, const InterruptGuard& interrupt) {
@@ -99,6 +127,7 @@ Trainer::End Trainer::train(const RunDirectory& run, const InterruptGuard& inter
         findings.push_back({FindingKind::not_finite, step(), e.what()});
       }
       report_data(progress);
+      report_capture(progress);
       if (o.watch != WatchAction::off && !findings.empty()) attend(run, findings, progress);
       const bool last = step() == total_steps_, stop = o.watch == WatchAction::stop && !findings.empty();
       if (last || stop || interrupt.requested()) {
@@ -121,7 +150,8 @@ Trainer::End Trainer::train(const RunDirectory& run, const InterruptGuard& inter
 
 Trainer::Findings Trainer::follow_up(const RunDirectory& run, const Numbers& numbers, const Progress& progress) {
   const TrainOptions& o = session_.options;
-  Findings findings = session_.oversight.observe(step(), numbers);
+  Findings findings;
+  if (is_looked_at(step())) findings = session_.oversight.observe(step(), numbers);
   // The checkpoint comes last: what it says was done is there.
   if (is_due(o.log_every)) log(numbers, progress);
   if (step() % kLookedAt == 0) {
@@ -155,8 +185,9 @@ void Trainer::roll_back(const RunDirectory& run, const Finding& finding) {
         "there is no numbered checkpoint to go back to (--checkpoint-every, "
         "--keep-checkpoints); ",
         finding.text);
+  const std::int64_t looked_at = kLookedAt * (device_ == Device::cpu ? 1 : o.tell_every);
   const auto before =
-      std::find_if(steps.begin(), steps.end(), [&](std::int64_t s) { return s <= finding.step - kLookedAt; });
+      std::find_if(steps.begin(), steps.end(), [&](std::int64_t s) { return s <= finding.step - looked_at; });
   const double lowered = session_.rates.lowered() * o.rollback_factor;
   Checkpoint checkpoint = read_checkpoint(run.numbered_checkpoint(before == steps.end() ? steps.back() : *before));
   checkpoint.other_data = OtherData::accept;  // the run may have gone on with them on purpose
@@ -172,6 +203,17 @@ void Trainer::roll_back(const RunDirectory& run, const Finding& finding) {
   print_warning(text);
   log_->warning(step(), text);
   save(run);
+}
+
+// Once each: the run is only slower.
+void Trainer::report_capture(Progress& progress) {
+  for (const CapturedStep* step : session_.game->captured_steps()) {
+    if (step->refusal().empty() || !refusals_.insert(step->refusal()).second) continue;
+    progress.finish();
+    const std::string text = "an update cannot be recorded, and is asked for anew each time: " + step->refusal();
+    print_warning(text);
+    log_->warning(this->step(), text);
+  }
 }
 
 void Trainer::report_data(Progress& progress) {

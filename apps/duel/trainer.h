@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <set>
+#include <string>
 
 #include "apps/duel/interrupt.h"
 #include "apps/duel/progress.h"
@@ -33,10 +35,14 @@ class Trainer {
   using Findings = std::vector<Finding>;
 
   Numbers make_step();
+  /// Whether what watches the run is told the numbers of a step; depends on the step alone, so that a resumed run sees
+  /// the same.
+  bool is_looked_at(std::int64_t step) const;
   /// What is due after a step; what looks wrong.
   Findings follow_up(const RunDirectory& run, const Numbers& numbers, const Progress& progress);
   void log(const Numbers& numbers, const Progress& progress);
   void report_data(Progress& progress);
+  void report_capture(Progress& progress);
   void sample(const RunDirectory& run);
   void write_state(const std::filesystem::path& file);
   void save(const RunDirectory& run);
@@ -47,6 +53,9 @@ class Trainer {
 
   Session session_;
   std::optional<RunLog> log_;  // while training
+  Device device_;
+  std::size_t fixed_bytes_ = 0;     // what lies on the device without any batch
+  std::set<std::string> refusals_;  // that were told
   Anomalies anomalies_;
   std::int64_t total_steps_;
   std::vector<std::pair<std::string, Snapshot>> snapshots_;  // of plug-ins

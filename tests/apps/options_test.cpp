@@ -36,8 +36,8 @@ TEST_CASE("the help lists every option with its default") {
     CHECK_MESSAGE(contains(help.out, flag), flag);
   }
   for (const std::string text :
-       {"--batch-size=64", "--device=cpu", "--loss=vanilla", "--beta1=0.5", "--restore", "--delete", "--from-json",
-        "one of cpu, cuda", "from 1 to 65536", "--exact-conv=false", "true or false"})
+       {"--batch-size=64", "--device=best", "--loss=vanilla", "--beta1=0.5", "--restore", "--delete", "--from-json",
+        "one of best, cpu, cuda", "from 1 to 65536", "--exact-conv=false", "true or false"})
     CHECK_MESSAGE(contains(help.out, text), text);
   for (const std::string command : {"train", "sample", "info", "config"}) CHECK(contains(run({"--help"}).out, command));
   CHECK(run({"--version"}).out.starts_with("duel "));

@@ -144,9 +144,11 @@ void check_game(const InspectLine& line, const GameChoice& game) {
 }
 
 int inspect(const InspectLine& line) {
-  const TrainOptions options = resolve_line(line);
+  TrainOptions options = resolve_line(line);
   check_game(line, options.game_kind);
-  if (options.device != "cpu") throw UsageError("inspect computes on the CPU only; leave out --device");
+  if (line.given.contains("device") && options.device == "cuda")
+    throw UsageError("inspect computes on the CPU only; leave out --device");
+  options.device = "cpu";
   std::optional<Checkpoint> checkpoint;
   if (!line.run.empty()) checkpoint = read_checkpoint(checkpoint_file(line));
   if (checkpoint && line.given.contains("data")) checkpoint->other_data = OtherData::accept;

@@ -11,6 +11,7 @@
 #include "apps/duel/commands/option_flags.h"
 #include "apps/duel/trainer.h"
 #include "duel/nn/atomic_file.h"
+#include "duel/tensor/devices.h"
 #include "duel/tensor/exact_convolutions.h"
 #include "duel/tensor/thread_pool.h"
 
@@ -165,10 +166,12 @@ int train(TrainLine line) {
   const Start start = choose(line, run);
   if (start != Start::fresh) run.acquire();  // before it is read: nobody may be changing it
   const TrainOptions options = resolve_line(line, run, start);
-  const Device device = options.device == "cuda" ? Device::cuda : Device::cpu;
+  const Device device = device_named(options.device);
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
   std::optional<ExactConvolutions> exact;
   if (options.exact_conv) exact.emplace();
+  if (device == Device::cuda)
+    cuda_functions()->set_precision(options.precision == "fp32" ? Precision::fp32 : Precision::tf32);
   fmt::print("computing on {}\n", backend(device).describe());
 
   // Everything that can be wrong with the options or the data shows here, before anything is removed or written.
