@@ -10,6 +10,7 @@
 #include <string>
 
 #include "bench/arithmetic.h"
+#include "bench/gpu_bench.h"
 #include "bench/operations.h"
 #include "bench/workload.h"
 #include "duel/tensor/cpu/isa.h"
@@ -24,6 +25,7 @@ constexpr const char* kUsage =
     "duel_bench --algorithms [--only NAME] [--repeat N] [--threads T] [--json FILE]\n"
     "duel_bench --growth NAME [--only NAME] [--repeat N] [--threads T] [--json FILE]\n"
     "duel_bench --first-step NAME [--threads T]\n"
+    "duel_bench --device cuda [--ceilings] [NAME[:BATCH] ...]: duel_bench --device cpu tells more\n"
     "\n"
     "  --only NAME     only the results whose names contain NAME\n"
     "  --step NAME     a whole training step, by its name; --step list names them\n"
@@ -378,6 +380,7 @@ void run(const Arguments& arguments) {
 }  // namespace duel::bench
 
 int main(int argc, char** argv) try {
+  if (argc > 1 && std::string_view(argv[1]) == "--device") return duel::bench::run_on_device({argv + 1, argv + argc});
   duel::bench::run(duel::bench::parse(argc, argv));
 } catch (const std::exception& e) {
   std::cerr << e.what() << '\n';

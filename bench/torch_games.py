@@ -353,8 +353,7 @@ def reacgan():
     return HeadedGame(EmbeddingDiscriminator(), lambda real, _, y: loss(real, y), loss, lr=2.8284271e-4)
 
 
-def studiogan_biggan_128():
-    c = 48
+def studiogan_biggan_128(c=48):
     generator = deep.studio_generator([16 * c, 16 * c, 8 * c, 4 * c, 2 * c, c], 3, part=20, shared=128)
     generator.shared = nn.Embedding(1000, 128)
     discriminator = deep.studio_discriminator([3, c, 2 * c, 4 * c, 8 * c, 16 * c, 16 * c], 5, 0)

@@ -73,6 +73,18 @@ if(TARGET duel_bench)
   set_tests_properties(bench/growth PROPERTIES PASS_REGULAR_EXPRESSION "mlp-gan, batch 8, 28x28")
   add_test(NAME bench/layers COMMAND duel_bench --step dcgan-fashion --repeat 1 --layers)
   set_tests_properties(bench/layers PROPERTIES PASS_REGULAR_EXPRESSION "conv_transpose2d \\[64, 128, 7, 7\\]")
+  # The steps for devices, on the CPU.
+  add_test(NAME bench/device COMMAND duel_bench --device cpu --steps 2 --seconds 0 dcgan-64:2 dcgan-64-r1:2 sngan-32:2)
+  add_test(NAME bench/device_unknown COMMAND duel_bench --device cpu nonsense)
+  set_tests_properties(bench/device_unknown PROPERTIES PASS_REGULAR_EXPRESSION "there is no step 'nonsense' for devices; there are: dcgan-64,")
   add_test(NAME bench/unknown_step COMMAND duel_bench --step nonsense)
   set_tests_properties(bench/unknown_step PROPERTIES PASS_REGULAR_EXPRESSION "there is no step 'nonsense'; there are:")
+endif()
+
+# What is said where there is no GPU to check, and what is packed for where there is one.
+find_program(PYTHON3 python3)
+if(PYTHON3)
+  add_test(NAME scripts/gpu_check COMMAND ${CMAKE_COMMAND} -D SCRIPT=${PROJECT_SOURCE_DIR}/scripts/gpu_check
+           -D WORK=${CMAKE_CURRENT_BINARY_DIR}/gpu_check -P ${CMAKE_CURRENT_SOURCE_DIR}/project/gpu_check.cmake)
+  set_tests_properties(scripts/gpu_check PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
 endif()

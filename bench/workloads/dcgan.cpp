@@ -1,4 +1,5 @@
 // The plain GANs: linear layers, and DCGANs with and without penalties on the critic's gradient.
+#include "bench/plain_critic.h"
 #include "bench/workload.h"
 
 namespace duel::bench {
@@ -43,23 +44,6 @@ Step dcgan(Inputs& inputs, Extent e, std::int64_t channels) {
   return step_of(players,
                  [=](auto& p, Phases& phases) { return vanilla_step(p, real, z, 0, separate_scores, phases); });
 }
-
-// DCGAN's discriminator for 3 x 64 x 64 without norms, which penalties on single samples' gradients exclude.
-struct PlainCritic {
-  Sequential main;
-
-  explicit PlainCritic(Rng& rng) {
-    std::int64_t channels = 3;
-    for (std::int64_t width : {64, 128, 256, 512}) {
-      main.layers.emplace_back(Conv2d(rng, channels, width, {.kernel = 4, .stride = 2, .padding = 1}));
-      main.layers.emplace_back(LeakyReLU{0.2});
-      channels = width;
-    }
-    main.layers.emplace_back(Conv2d(rng, channels, 1, {.kernel = 4}));
-  }
-  Variable operator()(const Variable& x) { return flatten(main(x), 0); }
-  void visit(Visitor& v) { v.child("main", main); }
-};
 
 auto penalised_players(const AdamOptions& adam) {
   Rng rng(1);
