@@ -48,6 +48,17 @@ function(duel_simulated_tests name)
 endfunction()
 
 duel_simulated_tests(simulated)
+
+# The whole program, with the simulated device in place of a GPU.
+if(TARGET duel_app)
+  find_package(fmt REQUIRED)  # it was found for the program
+  add_executable(duel_simulated $<TARGET_OBJECTS:duel_app> $<FILTER:$<TARGET_OBJECTS:test_cuda_simulated>,EXCLUDE,_test\\.>)
+  target_link_libraries(duel_simulated PRIVATE duel_options duel_report duel_media duel_compile_options fmt::fmt)
+  add_test(NAME cuda/program COMMAND ${CMAKE_COMMAND} -D DUEL=$<TARGET_FILE:duel_simulated>
+           -D FOLDER=${CMAKE_CURRENT_BINARY_DIR}/simulated-runs -P ${CMAKE_CURRENT_SOURCE_DIR}/cuda/program.cmake)
+  set_tests_properties(cuda/program PROPERTIES TIMEOUT ${DUEL_TEST_TIMEOUT})
+endif()
+
 if(NOT DUEL_SANITIZE)
   # The tests and the rest of the library are linked as they are: a check of the kernels, in a fraction of the time.
   duel_simulated_tests(sanitized -O0 -g1 -fsanitize=address,undefined -fno-sanitize=null,object-size
