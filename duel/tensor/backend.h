@@ -35,7 +35,7 @@ struct Rectifier {
 
 /// What a convolution does to its result before it leaves the cache: y = rectifier(y + bias).
 struct Epilogue {
-  Tensor bias;  ///< [channels of the result], contiguous, of its dtype; or undefined
+  Tensor bias;  ///< [channels of the result], contiguous, of its dtype (float32 for bfloat16); or undefined
   Rectifier rectifier;
 };
 

@@ -409,6 +409,12 @@ const Tensor& output(const CapturedStep::Outputs& outputs, std::string_view name
   return std::find_if(outputs.begin(), outputs.end(), [&](const auto& o) { return o.first == name; })->second;
 }
 
+// To be told, when the graph is gone.
+LossTerms detached(LossTerms terms) {
+  for (LossTerm& term : terms) term.value = term.value.detach();
+  return terms;
+}
+
 void add_terms(CapturedStep::Outputs& outputs, const std::string& prefix, const LossTerms& terms) {
   for (const LossTerm& term : terms) outputs.emplace_back(prefix + term.name, term.value.value());
 }
@@ -424,8 +430,7 @@ AdversarialGame::Outputs AdversarialGame::learn_discriminator(const Rounds& roun
     losses.emplace_back([&] {
       DiscriminatorLoss d = discriminator_loss(options_, networks_, round, penalty);
       scores.push_back({d.real.detach(), d.fake.detach()});
-      terms.clear();
-      for (const LossTerm& term : d.terms) terms.push_back({term.name, term.value.detach(), term.interval});
+      terms = detached(d.terms);
       return std::move(d.loss);
     });
   outputs.emplace_back("d_loss", discriminator_player_.learn(losses, doing));
@@ -447,8 +452,7 @@ AdversarialGame::Outputs AdversarialGame::learn_generator(const Rounds& rounds, 
   for (const AdversarialRound& round : rounds)
     losses.emplace_back([&] {
       GeneratorLoss g = generator_loss(options_, networks_, round);
-      terms.clear();
-      for (const LossTerm& term : g.terms) terms.push_back({term.name, term.value.detach(), term.interval});
+      terms = detached(g.terms);
       return std::move(g.loss);
     });
   outputs.emplace_back("g_loss", generator_player_.learn(losses, doing));

@@ -29,7 +29,7 @@ class Black : public Dataset {
   Tensor picture_, target_;
 };
 
-// Steps until all updates have been recorded, and one more; pictures of few pixels where the preset has many.
+// Steps until all updates have been recorded, and one more.
 void play(TrainOptions o, const char* precision) {
   constexpr std::int64_t kBatch = 2;
   o.device = "cuda";
