@@ -1,12 +1,12 @@
-// Walking tensors of any strides: the dimensions of up to three tensors of one shape are put in the order of memory and
-// merged where they can be, and what is left is cut into blocks of rows for inner loops on plain pointers.
+// Walking tensors of any strides on the CPU: what is left of the dimensions once they are merged (merged_dims.h) is cut
+// into blocks of rows for inner loops on plain pointers.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 
-#include "duel/tensor/shape.h"
+#include "duel/tensor/merged_dims.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel::cpu {
@@ -16,21 +16,12 @@ constexpr std::int64_t kGrain = 32768;
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-/// K tensors walked together, outermost dimension first. Sizes are above 1 but for the single dimension that stands for
-/// "one element".
+/// K tensors walked together, in rows along the innermost dimension.
 template <int K>
-struct Strided {
-  using Offsets = std::array<std::int64_t, K>;
+struct Strided : MergedDims<K> {
+  using typename MergedDims<K>::Offsets;
+  using MergedDims<K>::dims, MergedDims<K>::size, MergedDims<K>::stride;
 
-  int dims = 0;
-  std::array<std::int64_t, kMaxDims> size{};
-  std::array<Offsets, kMaxDims> stride{};  // [dimension][tensor], in elements
-
-  std::int64_t numel() const {
-    std::int64_t n = 1;
-    for (int d = 0; d < dims; ++d) n *= size[d];
-    return n;
-  }
   /// Size of the innermost dimension.
   std::int64_t row_size() const { return size[dims - 1]; }
   /// How far apart consecutive elements of a row are in tensor k, and consecutive rows.
@@ -49,39 +40,9 @@ struct Strided {
   }
 };
 
-/// Dimensions in the order of the first tensor's strides, sizes of 1 dropped, neighbours merged where all tensors
-/// allow.
 template <int K>
 Strided<K> strided(const Shape& shape, const std::array<Shape, K>& strides) {
-  Strided<K> s;
-  for (int i = 0; i < shape.dim(); ++i) {
-    if (shape[i] == 1) continue;
-    int at = s.dims++;
-    for (; at > 0 && s.stride[at - 1][0] < strides[0][i]; --at) {
-      s.size[at] = s.size[at - 1];
-      s.stride[at] = s.stride[at - 1];
-    }
-    s.size[at] = shape[i];
-    for (int k = 0; k < K; ++k) s.stride[at][k] = strides[static_cast<std::size_t>(k)][i];
-  }
-  if (s.dims == 0) {
-    s.dims = 1;
-    s.size[0] = 1;
-    s.stride[0].fill(1);
-    return s;
-  }
-  int last = 0;
-  for (int d = 1; d < s.dims; ++d) {
-    bool mergeable = true;
-    for (int k = 0; k < K; ++k) mergeable = mergeable && s.stride[last][k] == s.size[d] * s.stride[d][k];
-    if (mergeable)
-      s.size[last] *= s.size[d];
-    else
-      s.size[++last] = s.size[d];
-    s.stride[last] = s.stride[d];
-  }
-  s.dims = last + 1;
-  return s;
+  return {merged_dims<K>(shape, strides)};
 }
 
 /// Calls f(offsets, rows, n) in parallel for blocks that cover all elements once: `rows` rows of `n` elements from
