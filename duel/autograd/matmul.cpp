@@ -2,20 +2,25 @@
 
 #include "duel/autograd/check_floating.h"
 #include "duel/autograd/mixed_precision.h"
-#include "duel/autograd/pointwise.h"
+#include "duel/autograd/reduce.h"
 #include "duel/autograd/shape_ops.h"
 #include "duel/tensor/backend.h"
 
 namespace duel {
 namespace {
 
-// [B, M, K] x [B, K, N] -> [B, M, N]
-Variable batched(const Variable& a, const Variable& b) {
+// [B, M, K] x [B, K, N] + [N] -> [B, M, N]
+Variable batched(const Variable& a, const Variable& b, const Variable& bias = {}) {
   Tensor y = Tensor::empty({a.size(0), a.size(1), b.size(2)}, a.value().options());
-  backend(y.device()).matmul(a.value(), b.value(), y);
-  return record("matmul", {a, b}, std::move(y), [a = Saved(a), b = Saved(b)](const Backward& k) -> Variables {
-    return {k.needs(0) ? batched(k.grad, transpose(b.get(), 1, 2)) : Variable(),
-            k.needs(1) ? batched(transpose(a.get(), 1, 2), k.grad) : Variable()};
+  backend(y.device()).matmul(a.value(), b.value(), y, bias.defined() ? bias.value().row_major() : Tensor());
+  Variables inputs{a, b};
+  if (bias.defined()) inputs.push_back(bias);
+  return record("matmul", inputs, std::move(y), [a = Saved(a), b = Saved(b)](const Backward& k) {
+    Variables grads(k.wanted.size());
+    if (k.needs(0)) grads[0] = batched(k.grad, transpose(b.get(), 1, 2));
+    if (k.needs(1)) grads[1] = batched(transpose(a.get(), 1, 2), k.grad);
+    if (grads.size() > 2 && k.needs(2)) grads[2] = sum(k.grad, {0, 1});
+    return grads;
   });
 }
 
@@ -50,8 +55,13 @@ Variable linear(const Variable& x, const Variable& weight, const Variable& bias)
         " does not fit weight ", weight.value(), " [out, in]");
   check(!bias.defined() || bias.shape() == Shape{weight.size(0)}, "linear", "bias ", bias.value(), " for ",
         weight.size(0), " outputs");
-  const Variable y = matmul(x, transpose(follow(weight, x.dtype()), 0, 1));
-  return bias.defined() ? y + follow(bias, y.dtype()) : y;
+  const Variable w = follow(weight, x.dtype()), b = follow(bias, x.dtype());
+  check(is_floating(x.dtype()) && w.dtype() == x.dtype() && (!b.defined() || b.dtype() == x.dtype()), "linear",
+        "needs all of one floating dtype, got input ", x.value(), ", weight ", w.value(), " and bias ", b.value());
+  check_devices("linear", x.value(), w.value());
+  check_devices("linear", x.value(), b.value());
+  const Variable y = batched(unsqueeze(x, 0), unsqueeze(transpose(w, 0, 1), 0), b);
+  return reshape(y, {x.size(0), w.size(0)});
 }
 
 }  // namespace duel

@@ -23,4 +23,5 @@
 #include "duel/autograd/shape_ops.h"
 #include "duel/autograd/softmax.h"
 #include "duel/autograd/sort.h"
+#include "duel/autograd/spectral.h"
 #include "duel/autograd/upfirdn2d.h"

@@ -8,7 +8,7 @@
 namespace duel::cuda {
 
 // As the slots of the same names in `Backend`.
-void matmul_direct(const Tensor& a, const Tensor& b, const Tensor& y);
+void matmul_direct(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias);
 void conv2d_direct(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, const Epilogue& e);
 void conv2d_input_grad_direct(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g,
                               const Epilogue& e);

@@ -25,7 +25,7 @@ void amax(const Tensor& x, const Tensor& y);
 void cumsum(const Tensor& x, const Tensor& y, int d);
 
 // matmul.cpp, conv2d.cpp
-void matmul(const Tensor& a, const Tensor& b, const Tensor& y);
+void matmul(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias);
 void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, const Epilogue& e);
 void conv2d_input_grad(const Tensor& dy, const Tensor& w, const Tensor& dx, const Conv2dGeometry& g, const Epilogue& e);
 void conv2d_weight_grad(const Tensor& x, const Tensor& dy, const Tensor& dw, const Conv2dGeometry& g);
@@ -54,6 +54,8 @@ void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd,
                         Rectifier r, const Tensor& y);
 void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                      const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+void update_running(const Tensor& mean, const Tensor& var, double var_scale, std::optional<double> momentum,
+                    const RunningStatistics& running);
 
 // group_norm.cu
 void group_moments(const Tensor& x, const Tensor& mean, const Tensor& var);
@@ -73,9 +75,15 @@ void attention(const Tensor& q, const Tensor& k, const Tensor& v, double scale, 
 void attention_grad(const Tensor& q, const Tensor& k, const Tensor& v, double scale, const Tensor& y, const Tensor& lse,
                     const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv);
 
+// spectral.cu
+void power_method(std::span<const PowerMethod> weights, std::int64_t iterations, double eps);
+void spectral_norm_grad(const Tensor& y, const Tensor& dy, const Tensor& u, const Tensor& v, const Tensor& divisor,
+                        const Tensor& dx);
+
 // random.cu
 void uniform(const Tensor& y, const RandomBlocks& r, double low, double high);
 void normal(const Tensor& y, const RandomBlocks& r, double mean, double stddev);
+void dropout(const Tensor& x, const RandomBlocks& r, double p, const Tensor& y);
 void split_seed(const Tensor& seed, const RandomBlocks& r);
 
 // optim.cu. bfloat16 gradients are not taken: parameters and their gradients are float32 or float64.

@@ -55,11 +55,12 @@ Tensor described(const Tensor& t) {
   return dense.expand(t.shape());
 }
 
-/// All that cuBLASLt's choice depends on: y = a b for each of the batch. Its products are of matrices columns first,
-/// and so b comes first.
+/// All that cuBLASLt's choice depends on: y = a b for each of the batch, perhaps plus a bias. Its products are of
+/// matrices columns first, and so b comes first.
 struct Problem {
   DType dtype;
   Precision precision;  ///< of float32
+  cublasLtEpilogue_t epilogue;
   std::int64_t batch;
   Matrices b, a, y;
 
@@ -74,7 +75,7 @@ struct Algorithm {
 /// A problem in cuBLASLt's words.
 class Description {
  public:
-  explicit Description(const Problem& p) {
+  Description(const Problem& p, const void* bias) {
     const bool wide = p.dtype == DType::float64;
     const cudaDataType_t type = wide ? CUDA_R_64F : p.dtype == DType::bfloat16 ? CUDA_R_16BF : CUDA_R_32F;
     const bool tf32 = p.dtype == DType::float32 && p.precision == Precision::tf32;
@@ -83,8 +84,10 @@ class Description {
                                            : tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32
                                                   : CUBLAS_COMPUTE_32F,
                                            wide ? CUDA_R_64F : CUDA_R_32F));
-    set(CUBLASLT_MATMUL_DESC_TRANSA, p.b.operation);
-    set(CUBLASLT_MATMUL_DESC_TRANSB, p.a.operation);
+    set(CUBLASLT_MATMUL_DESC_TRANSA, static_cast<std::int32_t>(p.b.operation));
+    set(CUBLASLT_MATMUL_DESC_TRANSB, static_cast<std::int32_t>(p.a.operation));
+    set(CUBLASLT_MATMUL_DESC_EPILOGUE, static_cast<std::uint32_t>(p.epilogue));
+    if (bias) set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
     init(b, p.b, type, p.batch);
     init(a, p.a, type, p.batch);
     init(y, p.y, type, p.batch);
@@ -94,9 +97,9 @@ class Description {
   cublasLtMatrixLayoutOpaque_t b{}, a{}, y{};
 
  private:
-  void set(cublasLtMatmulDescAttributes_t attribute, cublasOperation_t value) {
-    const auto stored = static_cast<std::int32_t>(value);
-    DUEL_CUDA_CHECK(cublasLtMatmulDescSetAttribute(&operation, attribute, &stored, sizeof stored));
+  template <class T>
+  void set(cublasLtMatmulDescAttributes_t attribute, T value) {
+    DUEL_CUDA_CHECK(cublasLtMatmulDescSetAttribute(&operation, attribute, &value, sizeof value));
   }
   static void init(cublasLtMatrixLayoutOpaque_t& layout, const Matrices& m, cudaDataType_t type, std::int64_t batch) {
     DUEL_CUDA_CHECK(cublasLtMatrixLayoutInit(&layout, type, static_cast<std::uint64_t>(m.rows),
@@ -142,15 +145,16 @@ std::optional<Algorithm> algorithm_for(const Problem& p, Description& d) {
   return entry->second;
 }
 
-/// Factors and result, all described. False if there is no algorithm for them.
-bool multiply(const Tensor& a, const Tensor& b, const Tensor& y) {
+/// Factors and result, all described; bias that can_add, or undefined. False if there is no algorithm for them.
+bool multiply(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias) {
   const Problem p{.dtype = y.dtype(),
                   .precision = y.dtype() == DType::float32 ? precision() : Precision::tf32,
+                  .epilogue = bias.defined() ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT,
                   .batch = y.size(0),
                   .b = *matrices(b),
                   .a = *matrices(a),
                   .y = *matrices(y)};
-  Description d(p);
+  Description d(p, bias.defined() ? first_element(bias) : nullptr);
   const std::optional<Algorithm> chosen = algorithm_for(p, d);
   if (!chosen) return false;
   const Tensor workspace =
@@ -165,6 +169,16 @@ bool multiply(const Tensor& a, const Tensor& b, const Tensor& y) {
   else
     run(1.0f, 0.0f);
   return true;
+}
+
+/// Whether cuBLASLt is asked to add the bias: along the rows of a single matrix as it sees it, our columns.
+bool can_add(const Tensor& bias, const Tensor& y) {
+  return bias.defined() && y.dtype() != DType::float64 && y.size(0) == 1 &&
+         reinterpret_cast<std::uintptr_t>(first_element(bias)) % 16 == 0;
+}
+
+void add(const Tensor& bias, const Tensor& y) {
+  if (bias.defined()) binary(BinaryOp::add, y, bias.expand(y.shape()), y, {});
 }
 
 /// Whether a batch of products by one b is one product by it: the rows of a and y follow each other at equal distances.
@@ -183,20 +197,25 @@ Tensor as_one(const Tensor& t) {
 
 }  // namespace
 
-void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
+void matmul(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias) {
   if (y.numel() == 0) return;
-  if (a.numel() == 0) return fill(y, 0);  // sums over nothing
+  if (a.numel() == 0) return bias.defined() ? copy(bias.expand(y.shape()), y) : fill(y, 0);  // sums over nothing
   check(is_floating(y.dtype()), "matmul", "needs a floating dtype, got ", y.dtype());
-  if (is_one_product(a, b, y)) return matmul(as_one(a), b.slice(0, 0, 1), as_one(y));
+  if (is_one_product(a, b, y)) return matmul(as_one(a), b.slice(0, 0, 1), as_one(y), bias);
   const std::optional<Matrices> result = matrices(y);
   if (!result) {
     const Tensor dense = Tensor::empty(y.shape(), y.options());
-    matmul(a, b, dense);
+    matmul(a, b, dense, bias);
     return copy(dense, y);
   }
-  if (result->operation == CUBLAS_OP_T)  // y' = b' a'
-    return matmul(b.transpose(1, 2), a.transpose(1, 2), y.transpose(1, 2));
-  if (!multiply(described(a), described(b), y)) matmul_direct(a, b, y);
+  if (result->operation == CUBLAS_OP_T) {  // y' = b' a'
+    matmul(b.transpose(1, 2), a.transpose(1, 2), y.transpose(1, 2), {});
+    return add(bias, y);
+  }
+  const Tensor left = described(a), right = described(b);
+  if (can_add(bias, y) && multiply(left, right, y, bias)) return;
+  if (!multiply(left, right, y, {})) return matmul_direct(a, b, y, bias);
+  add(bias, y);
 }
 
 }  // namespace duel::cuda

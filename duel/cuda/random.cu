@@ -72,15 +72,52 @@ struct Normal {
   }
 };
 
+// What an element is multiplied by in dropout, of one word: `scale` with probability `share`, else 0.
+template <class A>
+struct Dropout {
+  using Value = A;
+  A share, scale;
+
+  __device__ A factor(std::uint32_t word) const {
+    A u;
+    unit(word, u);
+    return functors::below::apply(u, share, scale);
+  }
+  __device__ void pair(std::uint32_t first, std::uint32_t second, A& x, A& y) const {
+    x = factor(first);
+    y = factor(second);
+  }
+};
+
+// All four numbers of block i / 4.
+template <class Draw>
+__device__ inline Pack<typename Draw::Value, 4> draw_block(const Draw& draw, std::uint64_t seed, std::uint64_t counter,
+                                                           std::int64_t i) {
+  const PhiloxBlock block = philox(seed, counter + static_cast<std::uint64_t>(i / 4));
+  Pack<typename Draw::Value, 4> numbers;
+  draw.pair(block.w[0], block.w[1], numbers.v[0], numbers.v[1]);
+  draw.pair(block.w[2], block.w[3], numbers.v[2], numbers.v[3]);
+  return numbers;
+}
+
+// Number i alone.
+template <class Draw>
+__device__ inline typename Draw::Value draw_one(const Draw& draw, std::uint64_t seed, std::uint64_t counter,
+                                                std::uint64_t i) {
+  const PhiloxBlock block = philox(seed, counter + i / 4);
+  const bool upper = i & 2;
+  typename Draw::Value even, odd;
+  draw.pair(upper ? block.w[2] : block.w[0], upper ? block.w[3] : block.w[1], even, odd);
+  return i & 1 ? odd : even;
+}
+
 // A thread makes the four numbers of a block. `in_packs`: y is aligned to four elements.
 template <class T, class Draw>
 __global__ void draw_run_kernel(std::int64_t n, Stream stream, Draw draw, bool in_packs, T* y) {
   const std::uint64_t seed = stream.key();
   for (std::int64_t i = 4 * thread_index(); i < n; i += 4 * thread_count()) {
-    const PhiloxBlock block = philox(seed, stream.counter + static_cast<std::uint64_t>(i / 4));
-    typename Draw::Value v[4];
-    draw.pair(block.w[0], block.w[1], v[0], v[1]);
-    draw.pair(block.w[2], block.w[3], v[2], v[3]);
+    const auto numbers = draw_block(draw, seed, stream.counter, i);
+    const auto& v = numbers.v;
     if (in_packs && i + 4 <= n) {
       *reinterpret_cast<Pack<T, 4>*>(y + i) = {T(v[0]), T(v[1]), T(v[2]), T(v[3])};
     } else {
@@ -98,12 +135,7 @@ __global__ void draw_strided_kernel(Walk<2> walk, std::int64_t first, Stream str
   const std::uint64_t seed = stream.key();
   for (auto k = static_cast<std::uint32_t>(thread_index()); k < walk.count; k += gridDim.x * blockDim.x) {
     const auto at = walk.offsets(k);
-    const auto i = static_cast<std::uint64_t>(first + at.v[1]);
-    const PhiloxBlock block = philox(seed, stream.counter + i / 4);
-    const bool upper = i & 2;
-    typename Draw::Value even, odd;
-    draw.pair(upper ? block.w[2] : block.w[0], upper ? block.w[3] : block.w[1], even, odd);
-    y[at.v[0]] = T(i & 1 ? odd : even);
+    y[at.v[0]] = T(draw_one(draw, seed, stream.counter, static_cast<std::uint64_t>(first + at.v[1])));
   }
 }
 
@@ -122,6 +154,58 @@ void draw_into(const Tensor& y, const RandomBlocks& r, const Draw& draw) {
     const Walk<2> walk(part);
     DUEL_LAUNCH((draw_strided_kernel<T, Draw>), blocks_for(walk.count), kThreads, 0, walk, base[1], stream, draw,
                 p + base[0]);
+  });
+}
+
+// y = x times the numbers: a block of them at a time where x and y are row-major ...
+template <class T>
+__global__ void dropout_run_kernel(std::int64_t n, Stream stream, Dropout<compute_t<T>> draw, bool in_packs, const T* x,
+                                   T* y) {
+  const std::uint64_t seed = stream.key();
+  for (std::int64_t i = 4 * thread_index(); i < n; i += 4 * thread_count()) {
+    const auto factors = draw_block(draw, seed, stream.counter, i);
+    if (in_packs && i + 4 <= n) {
+      auto v = *reinterpret_cast<const Pack<T, 4>*>(x + i);
+      DUEL_UNROLL
+      for (int j = 0; j < 4; ++j) v.v[j] = T(v.v[j] * factors.v[j]);
+      *reinterpret_cast<Pack<T, 4>*>(y + i) = v;
+    } else {
+      DUEL_UNROLL
+      for (int j = 0; j < 4; ++j)
+        if (i + j < n) y[i + j] = T(x[i + j] * factors.v[j]);
+    }
+  }
+}
+
+// ... and one by one elsewhere. walk: y, x, and an element's number as above.
+template <class T>
+__global__ void dropout_strided_kernel(Walk<3> walk, std::int64_t first, Stream stream, Dropout<compute_t<T>> draw,
+                                       const T* x, T* y) {
+  const std::uint64_t seed = stream.key();
+  for (auto k = static_cast<std::uint32_t>(thread_index()); k < walk.count; k += gridDim.x * blockDim.x) {
+    const auto at = walk.offsets(k);
+    const auto i = static_cast<std::uint64_t>(first + at.v[2]);
+    y[at.v[0]] = T(x[at.v[1]] * draw_one(draw, seed, stream.counter, i));
+  }
+}
+
+template <class T>
+void drop(const Tensor& x, const RandomBlocks& r, const Dropout<compute_t<T>>& draw, const Tensor& y) {
+  const Stream stream(r);
+  const T* const px = x.data<T>();
+  T* const py = y.mutable_data<T>();
+  if (x.is_row_major() && y.is_row_major()) {
+    const bool in_packs = is_aligned(px, alignof(Pack<T, 4>)) && is_aligned(py, alignof(Pack<T, 4>));
+    DUEL_LAUNCH(dropout_run_kernel<T>, blocks_for(y.numel(), kThreads, 4), kThreads, 0, y.numel(), stream, draw,
+                in_packs, px, py);
+    return;
+  }
+  const Shape number = dense_strides(y.shape(), Layout::row_major);
+  const auto walked = merged_dims<3>(y.shape(), {y.strides(), x.strides(), number});
+  for_each_part(walked, [&](const MergedDims<3>& part, const auto& base) {
+    const Walk<3> walk(part);
+    DUEL_LAUNCH(dropout_strided_kernel<T>, blocks_for(walk.count), kThreads, 0, walk, base[2], stream, draw,
+                px + base[1], py + base[0]);
   });
 }
 
@@ -146,6 +230,15 @@ void normal(const Tensor& y, const RandomBlocks& r, double mean, double stddev) 
   dispatch_computed("normal", y.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     draw_into<T>(y, r, Normal<compute_t<T>>{mean, stddev});
+  });
+}
+
+void dropout(const Tensor& x, const RandomBlocks& r, double p, const Tensor& y) {
+  if (y.numel() == 0) return;
+  dispatch_computed("dropout", y.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    using A = compute_t<T>;
+    drop<T>(x, r, {static_cast<A>(1 - p), static_cast<A>(1 / (1 - p))}, y);
   });
 }
 

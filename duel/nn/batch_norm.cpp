@@ -1,5 +1,6 @@
 #include "duel/nn/batch_norm.h"
 
+#include "duel/autograd/check_floating.h"
 #include "duel/nn/init.h"
 #include "duel/nn/replicas.h"
 #include "duel/tensor/backend.h"
@@ -8,11 +9,6 @@ namespace duel {
 namespace {
 
 Variable zeros(const Shape& shape) { return Variable::leaf(init::zeros(shape)); }
-
-void lerp_(Tensor& running, const Tensor& batch, double momentum) {
-  backend(running.device()).binary(BinaryOp::lerp, running, batch, running, {momentum});
-  running.storage()->bump_version();
-}
 
 }  // namespace
 
@@ -27,6 +23,10 @@ void detail::make_own(RunningMoments& moments) {
   if (moments.kept()) moments.num_batches_tracked = moments.num_batches_tracked.clone();
 }
 
+void detail::move(RunningMoments& moments, Device device) {
+  if (moments.kept()) moments.num_batches_tracked = moments.num_batches_tracked.to(device);
+}
+
 void RunningMoments::reset() {
   if (!kept()) return;
   mean.fill_(0);
@@ -38,12 +38,13 @@ void RunningMoments::update(const BatchMoments& batch, StoredVariance stored, do
   check(momentum >= 0 && momentum <= 1, "RunningMoments", "the momentum must lie in [0, 1], got ", momentum);
   check(kept() && batch.mean.shape() == mean.shape() && batch.mean.dtype() == mean.dtype(), "RunningMoments",
         "running statistics ", mean, " cannot take in those of a batch, ", batch.mean);
+  for (const Tensor& t : {batch.mean, var, num_batches_tracked}) check_devices("RunningMoments", mean, t);
   const double n = static_cast<double>(batch.count);
-  const double weight =
-      pass.statistics == StatisticsUpdate::cumulative ? 1 / (num_batches_tracked.item() + 1) : momentum;
-  lerp_(mean, batch.mean, weight);
-  lerp_(var, stored == StoredVariance::biased ? batch.var : affine(batch.var, n / (n - 1), 0).value(), weight);
-  num_batches_tracked.copy_(affine(num_batches_tracked.to(DType::float64), 1, 1).value());  // where it lies
+  backend(mean.device())
+      .update_running(batch.mean, batch.var, stored == StoredVariance::biased ? 1 : n / (n - 1),
+                      pass.statistics == StatisticsUpdate::cumulative ? std::nullopt : std::optional(momentum),
+                      {mean, var, num_batches_tracked});
+  for (const Tensor& t : {mean, var, num_batches_tracked}) t.storage()->bump_version();
 }
 
 void RunningMoments::visit(Visitor& v) {

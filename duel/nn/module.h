@@ -20,6 +20,8 @@ enum class Mode : std::uint8_t { train, eval };
 enum class StatisticsUpdate : std::uint8_t { momentum, cumulative };
 
 class Replicas;
+class SpectralNormState;
+class SpectralPass;
 struct RunningMoments;
 
 /// How a forward pass runs.
@@ -29,6 +31,8 @@ struct Pass {
   StatisticsUpdate statistics = StatisticsUpdate::momentum;
   /// If given, batch norms in training take the statistics of all replicas' batches together (synchronised batch norm).
   Replicas* replicas = nullptr;
+  /// If given, the power method's vectors of all weights together; else each weight finds its own as it is used.
+  SpectralPass* spectral = nullptr;
 };
 
 /// Walks a module. Names are joined by dots, as in PyTorch: "main.3.weight".
@@ -45,6 +49,8 @@ class Visitor {
   }
   /// The running statistics of a norm as a whole; their tensors are visited as buffers besides.
   void running_moments(RunningMoments& moments) { on_running_moments(moments); }
+  /// A weight with spectral normalisation; it is visited as a parameter besides, and its vectors as buffers.
+  void spectral_norm(SpectralNormState& state, Variable& weight) { on_spectral_norm(state, weight); }
   template <class Module>
   void child(std::string_view name, Module& module) {
     const std::size_t length = prefix_.size();
@@ -57,6 +63,7 @@ class Visitor {
   virtual void on_parameter(const std::string& name, Variable& p) = 0;
   virtual void on_buffer(const std::string&, Tensor&) {}
   virtual void on_running_moments(RunningMoments&) {}
+  virtual void on_spectral_norm(SpectralNormState&, Variable&) {}
 
  private:
   std::string path(std::string_view name) const { return prefix_ + std::string(name); }
@@ -80,6 +87,8 @@ struct CollectState : Visitor {
 
 /// Gives running statistics a count of batches of their own, which not every module has among its buffers.
 void make_own(RunningMoments& moments);
+/// Moves that count too.
+void move(RunningMoments& moments, Device device);
 
 struct MakeOwn : Visitor {
   void on_parameter(const std::string&, Variable& p) override { p = Variable::leaf(p.value().clone()); }
@@ -103,6 +112,7 @@ struct Move : Visitor {
     if (p.value().device() != device) p = Variable::leaf(p.value().to(device));
   }
   void on_buffer(const std::string&, Tensor& b) override { b = b.to(device); }
+  void on_running_moments(RunningMoments& moments) override { move(moments, device); }
 };
 
 }  // namespace detail

@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "duel/tensor/backend.h"
 #include "duel/tensor/nearest.h"
 
 namespace duel {
@@ -58,13 +59,64 @@ SpectralNormState::SpectralNormState(Rng& rng, const Shape& shape, int output_di
 
 Variable SpectralNormState::normalize(const Variable& weight, const Pass& pass) {
   if (options_.variant == SpectralNormVariant::none) return weight;
-  const bool training = pass.mode == Mode::train;
+  if (us_.size() > 1) return normalize_by_several(weight, pass.mode);
+  std::optional<SpectralVectors> vectors = pass.spectral ? pass.spectral->take(*this) : std::nullopt;
+  if (!vectors) {
+    Variable w = weight;
+    const SpectralWeight alone{this, &w};
+    vectors = SpectralPass({&alone, 1}, pass.mode).take(*this);
+  }
+  if (options_.variant == SpectralNormVariant::mmgen) return weight / Variable(vectors->divisor);
+  return divide_by_sigma(weight, output_dim_, *vectors);
+}
+
+PowerMethod SpectralNormState::power_method(const Tensor& weight, Mode mode) const {
+  const Tensor u = us_[0].reshape({-1}), matrix = spectral_matrix(weight, output_dim_);
+  const bool keeps = mode == Mode::train;
+  return {.weight = matrix,
+          .from_u = u,
+          .from_v = v_,
+          .u = Tensor::empty_like(u),
+          .v = Tensor::empty({matrix.size(1) * matrix.size(2)}, u.options()),
+          .divisor = Tensor::empty({1}, u.options()),
+          .to_u = keeps ? u : Tensor(),
+          .to_v = keeps ? v_ : Tensor(),
+          .to_sigma = keeps && !sigmas_.empty() ? sigmas_[0] : Tensor()};
+}
+
+// Those that follow several values are not among them: each vector is kept orthogonal to others.
+void detail::CollectSpectral::on_spectral_norm(SpectralNormState& state, Variable& weight) {
+  const SpectralNormOptions& o = state.options();
+  if (o.variant != SpectralNormVariant::none && o.singular_values == 1) found.push_back({&state, &weight});
+}
+
+SpectralPass::SpectralPass(std::span<const SpectralWeight> weights, Mode mode) {
+  std::map<std::pair<std::int64_t, double>, std::vector<PowerMethod>> rounds;  // by iterations and eps
+  for (const auto& [state, weight] : weights) {
+    const PowerMethod p = state->power_method(weight->value(), mode);
+    found_[state] = {p.u, p.v, p.divisor};
+    rounds[{state->iterations(mode), state->options().eps}].push_back(p);
+  }
+  for (const auto& [round, methods] : rounds) {
+    backend(methods[0].u.device()).power_method(methods, round.first, round.second);
+    for (const PowerMethod& p : methods)
+      for (const Tensor& kept : {p.to_u, p.to_v, p.to_sigma})
+        if (kept.defined()) kept.storage()->bump_version();
+  }
+}
+
+std::optional<SpectralVectors> SpectralPass::take(const SpectralNormState& state) {
+  const auto found = found_.extract(&state);
+  return found ? std::optional(found.mapped()) : std::nullopt;
+}
+
+Variable SpectralNormState::normalize_by_several(const Variable& weight, Mode mode) {
   const Variable matrix = matrix_of(weight);
   std::vector<Pair> pairs = stored();
   {
     const NoGrad no_grad;
-    for (std::int64_t n = iterations(pass.mode); n > 0; --n) iterate(matrix, pairs);
-    if (training) store(matrix, pairs);
+    for (std::int64_t n = iterations(mode); n > 0; --n) iterate(matrix, pairs);
+    if (mode == Mode::train) store(matrix, pairs);
   }
   const bool constant = options_.variant == SpectralNormVariant::mmgen;
   const Variable sigma = inner(pairs[0].u, matmul(constant ? matrix.detach() : matrix, pairs[0].v));
@@ -72,16 +124,12 @@ Variable SpectralNormState::normalize(const Variable& weight, const Pass& pass) 
 }
 
 // [out, rest]
-Variable SpectralNormState::matrix_of(const Variable& weight) const {
-  const Variable rows_first = output_dim_ == 0 ? weight : transpose(weight, 0, output_dim_);
-  return reshape(rows_first, {rows_first.size(0), -1});
-}
+Variable SpectralNormState::matrix_of(const Variable& weight) const { return reshape(weight, {weight.size(0), -1}); }
 
 // Copies: what is stored may be written again before the gradient is computed.
 std::vector<SpectralNormState::Pair> SpectralNormState::stored() const {
   std::vector<Pair> pairs;
-  for (const Tensor& u : us_)
-    pairs.push_back({u.clone().reshape({-1, 1}), v_.defined() ? v_.clone().reshape({-1, 1}) : Tensor()});
+  for (const Tensor& u : us_) pairs.push_back({u.clone().reshape({-1, 1}), Tensor()});
   return pairs;
 }
 
@@ -111,8 +159,7 @@ void SpectralNormState::store(const Variable& matrix, const std::vector<Pair>& p
       Tensor(old).copy_(where(found, reshape(with, old.shape()), old).value());
     };
     replace(us_[i], u);
-    if (v_.defined()) replace(v_, v);
-    if (!sigmas_.empty()) sigmas_[i].copy_(sigma.value());
+    sigmas_[i].copy_(sigma.value());
   }
 }
 

@@ -17,6 +17,9 @@
 #pragma once
 
 #include <concepts>
+#include <map>
+#include <optional>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -47,8 +50,9 @@ class SpectralNormState {
   /// `output_dim` is the dimension of the weight, of `shape`, that becomes the matrix' rows.
   SpectralNormState(Rng& rng, const Shape& shape, int output_dim, const SpectralNormOptions& options);
 
-  /// The weight over its sigma. A sigma not above eps, that of a weight of zeros say, counts as 1, and then u and v
-  /// stay as they were: zeros give no NaN, and their gradient is that of the layer without normalisation.
+  /// The weight over its sigma, by the vectors of `pass.spectral`, or its own. A sigma not above eps, that of a weight
+  /// of zeros say, counts as 1, and then u and v stay as they were: zeros give no NaN, and their gradient is that of
+  /// the layer without normalisation.
   Variable normalize(const Variable& weight, const Pass& pass);
   /// "weight" or "weight_orig"
   const char* weight_name() const;
@@ -58,7 +62,10 @@ class SpectralNormState {
   void visit(Visitor& v);
 
  private:
+  friend class SpectralPass;
   struct Pair;
+  PowerMethod power_method(const Tensor& weight, Mode mode) const;
+  Variable normalize_by_several(const Variable& weight, Mode mode);
   Variable matrix_of(const Variable& weight) const;
   std::vector<Pair> stored() const;
   std::int64_t iterations(Mode mode) const;
@@ -71,7 +78,37 @@ class SpectralNormState {
   Tensor v_;                         // torch: [rest]
 };
 
+/// A weight and what normalises it, in their places in a network.
+struct SpectralWeight {
+  SpectralNormState* state;
+  Variable* weight;
+};
+
+/// The spectrally normalised weights of a module whose singular vectors can be followed together.
+template <class Module>
+std::vector<SpectralWeight> spectral_weights(Module& module);
+
+/// The singular vectors of many weights for one forward pass, followed together: on a GPU a handful of kernels for all.
+class SpectralPass {
+ public:
+  /// Goes one round (or as many as the options say) for each of them, used in this pass or not (a head whose output
+  /// nobody asks for); in training they keep it.
+  SpectralPass(std::span<const SpectralWeight> weights, Mode mode);
+
+  /// Those of this weight. Given once: whoever uses a weight twice in a pass goes another round, as the systems do.
+  std::optional<SpectralVectors> take(const SpectralNormState& state);
+
+ private:
+  std::map<const SpectralNormState*, SpectralVectors> found_;
+};
+
 namespace detail {
+
+struct CollectSpectral : Visitor {
+  std::vector<SpectralWeight> found;
+  void on_parameter(const std::string&, Variable&) override {}
+  void on_spectral_norm(SpectralNormState& state, Variable& weight) override;
+};
 
 /// Visits a layer for another visitor, with its weight under another name.
 class WeightRenamed : public Visitor {
@@ -82,6 +119,7 @@ class WeightRenamed : public Visitor {
   }
   void on_buffer(const std::string& name, Tensor& b) override { outer_.buffer(name, b); }
   void on_running_moments(RunningMoments& m) override { outer_.running_moments(m); }
+  void on_spectral_norm(SpectralNormState& s, Variable& weight) override { outer_.spectral_norm(s, weight); }
 
  private:
   Visitor& outer_;
@@ -117,6 +155,7 @@ struct SpectralNorm {
     detail::WeightRenamed renamed(v, state.weight_name());
     layer.visit(renamed);
     state.visit(v);
+    v.spectral_norm(state, layer.weight);
   }
 
  private:
@@ -130,5 +169,12 @@ struct SpectralNorm {
     return 0;
   }
 };
+
+template <class Module>
+std::vector<SpectralWeight> spectral_weights(Module& module) {
+  detail::CollectSpectral collect;
+  module.visit(collect);
+  return std::move(collect.found);
+}
 
 }  // namespace duel

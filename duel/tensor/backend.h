@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -86,6 +87,21 @@ struct UpdateControl {
   Tensor loss;
 };
 
+/// The running statistics of a norm: mean and var [C], and how many batches they have taken in, int64, one element.
+struct RunningStatistics {
+  Tensor mean, var, count;
+};
+
+/// A weight as a matrix W [R, C * K], with the vectors that the power method finds for its largest singular value:
+/// u [R] and v [C * K], contiguous and of its dtype.
+struct PowerMethod {
+  Tensor weight;          ///< [R, C, K], of any strides: W's columns are numbered c * K + k
+  Tensor from_u, from_v;  ///< where it begins; from_v is read only where there are no iterations
+  Tensor u, v, divisor;   ///< what it finds; divisor [1] is sigma = u' W v. If |sigma| <= eps: zeros, and 1
+  Tensor to_u, to_v;      ///< where u and v are kept too if sigma > eps, perhaps from_u and from_v; or undefined
+  Tensor to_sigma;        ///< [1]: likewise sigma, whatever it is
+};
+
 /// Blocks of random numbers (see Rng): those of stream `seed` from `counter` on.
 struct RandomBlocks {
   std::uint64_t seed, counter;
@@ -111,8 +127,9 @@ struct Backend {
   /// y = the largest element likewise.
   void (*amax)(const Tensor& x, const Tensor& y);
 
-  /// y[b] = a[b] b[b]; a [B, M, K], b [B, K, N], y [B, M, N] of any strides; a and b may have B-stride 0. K may be 0.
-  void (*matmul)(const Tensor& a, const Tensor& b, const Tensor& y);
+  /// y[b] = a[b] b[b] + bias; a [B, M, K], b [B, K, N], y [B, M, N] of any strides; a and b may have B-stride 0. K may
+  /// be 0. bias [N], contiguous, of y's dtype; or undefined.
+  void (*matmul)(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias);
 
   // Convolution (cross-correlation, as in PyTorch). x [N, C, H, W], y [N, O, OH, OW], w [O, C / groups, KH, KW]; all
   // channels-last and of one dtype. Without an epilogue each is linear in both its inputs and a transpose of the
@@ -163,6 +180,10 @@ struct Backend {
   /// Where gain and bias are the same for all samples, dgain and dbias may be [1, C]: the sums over all.
   void (*batch_norm_grad)(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                           const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+  /// running.mean += momentum * (mean - running.mean), running.var likewise with var * var_scale, and one more batch
+  /// counted. Without a momentum it is 1 / that count: their plain mean. All but the count of one dtype.
+  void (*update_running)(const Tensor& mean, const Tensor& var, double var_scale, std::optional<double> momentum,
+                         const RunningStatistics& running);
 
   // Group normalisation: the same over the C / G channels of a group and S, for each sample by itself. x, y, dy, dx
   // [N, C, S...] channels-last; mean, var, rstd [N, G], row-major; gain and bias as above.
@@ -180,15 +201,26 @@ struct Backend {
   void (*log_softmax_grad)(const Tensor& y, const Tensor& dy, const Tensor& dx);
 
   /// y = softmax(scale q k') v for each of B; q [B, T, D], k [B, S, D], v [B, S, E], y [B, T, E], row-major; S is at
-  /// least 1. lse [B, T] = log sum exp of the rows of scale q k'. Needs no memory that grows with T * S.
+  /// least 1. lse [B, T] = log sum exp of the rows of scale q k'. Memory for T * S scores is bounded.
   void (*attention)(const Tensor& q, const Tensor& k, const Tensor& v, double scale, const Tensor& y,
                     const Tensor& lse);
   void (*attention_grad)(const Tensor& q, const Tensor& k, const Tensor& v, double scale, const Tensor& y,
                          const Tensor& lse, const Tensor& dy, const Tensor& dq, const Tensor& dk, const Tensor& dv);
 
+  // Spectral normalisation, float32 or float64.
+  /// For each: `iterations` times v = unit(W' u), u = unit(W v), where unit(x) = x / max(|x|, eps).
+  void (*power_method)(std::span<const PowerMethod> weights, std::int64_t iterations, double eps);
+  /// Back through y = weight / (u' weight v), u and v being constants: dx = (dy - <dy, y> u v') / divisor. y, dy, dx
+  /// [R, C, K] of any strides, the rest as in PowerMethod; dx may be dy.
+  void (*spectral_norm_grad)(const Tensor& y, const Tensor& dy, const Tensor& u, const Tensor& v, const Tensor& divisor,
+                             const Tensor& dx);
+
   // Random numbers into dense tensors, in row-major order of the elements (see Rng).
   void (*uniform)(const Tensor& y, const RandomBlocks& r, double low, double high);
   void (*normal)(const Tensor& y, const RandomBlocks& r, double mean, double stddev);
+  /// y = x times 1 / (1 - p), or 0 with probability p: where the number that `uniform` would draw there in [0, 1) is
+  /// not below 1 - p. x has y's shape and dtype, and any strides.
+  void (*dropout)(const Tensor& x, const RandomBlocks& r, double p, const Tensor& y);
   /// seed = that of the stream that `Rng::split` makes of block r.counter; int64 [1].
   void (*split_seed)(const Tensor& seed, const RandomBlocks& r);
 

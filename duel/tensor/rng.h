@@ -39,10 +39,11 @@ class Rng {
   std::int64_t below(std::int64_t count);
   /// A stream of its own, independent of this one; takes one block.
   Rng split();
+  /// The blocks of so many numbers, for a kernel that draws them by itself.
+  RandomBlocks take(std::int64_t numbers, Device device);
 
  private:
   Tensor remainders(const Shape& shape, std::int64_t count, Device device);
-  RandomBlocks take(std::int64_t numbers, Device device);
   void expect_host(const char* operation) const;
 
   std::uint64_t seed_, counter_;

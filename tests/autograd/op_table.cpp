@@ -16,7 +16,7 @@ const std::vector<Row>& op_table() {
     std::vector<Row> all;
     for (const auto& family :
          {pointwise_rows(), activation_rows(), compare_rows(), shape_rows(), reduce_rows(), index_rows(), sort_rows(),
-          product_rows(), einsum_rows(), conv2d_rows(), norm_rows(), group_norm_rows(), softmax_rows(),
+          product_rows(), einsum_rows(), conv2d_rows(), norm_rows(), group_norm_rows(), spectral_rows(), softmax_rows(),
           attention_rows(), modulated_conv2d_rows(), resample_rows(), pool_rows()})
       all.insert(all.end(), family.begin(), family.end());
     return all;

@@ -67,6 +67,7 @@ std::vector<Row> product_rows();
 std::vector<Row> einsum_rows();
 std::vector<Row> conv2d_rows();
 std::vector<Row> norm_rows();
+std::vector<Row> spectral_rows();
 std::vector<Row> group_norm_rows();
 std::vector<Row> softmax_rows();
 std::vector<Row> attention_rows();

@@ -128,7 +128,7 @@ std::vector<Row> norm_rows() {
         normalize_case("leaky relu, conditional", {2, 2, 2, 2}, Affine::conditional, {0.2})}},
       {"dropout",
        Recipe::linear,
-       {"unary/below"},
+       {"dropout", "unary/below"},
        {0},
        {dropout_case("matrix", {5, 7}, {5, 7}, dropout), dropout_case("image", {2, 3, 2, 3}, {2, 3, 2, 3}, dropout),
         dropout_case("one", {1}, {1}, dropout), dropout_case("empty", {0, 3}, {0, 3}, dropout)}},

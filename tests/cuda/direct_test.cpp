@@ -18,11 +18,16 @@ Tensor matrices(std::int64_t batch, std::int64_t rows, std::int64_t columns, boo
                     : gaussian({batch, rows, columns}, dtype, seed);
 }
 
+/// Without and with a bias.
 void check_matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
   const Tensor expected = Tensor::empty(y.shape(), {.dtype = DType::float64});
-  twin().matmul(to_twin(a), to_twin(b), expected);
-  cuda::matmul_direct(a, b, y);
-  CHECK(relative_error(y, expected) < tolerance(y.dtype()));
+  for (const Tensor& bias : {Tensor(), gaussian({y.size(2)}, y.dtype(), 7)}) {
+    CAPTURE(bias.defined());
+    twin().matmul(to_twin(a), to_twin(b), expected, to_twin(bias));
+    testing::cuda().fill(y, NAN);
+    cuda::matmul_direct(a, b, y, bias);
+    CHECK(relative_error(y, expected) < tolerance(y.dtype()));
+  }
 }
 
 struct ConvCase {

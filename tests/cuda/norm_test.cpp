@@ -85,6 +85,30 @@ TEST_CASE("moments of no elements" * on_cuda()) {
   cuda().channel_moments(Tensor::empty({3, 0, 2}, x.options()), none, none);
 }
 
+TEST_CASE("update_running" * on_cuda()) {
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (const std::int64_t channels : {1, 3, 300, 5000})
+      for (const std::optional<double> momentum : {std::optional<double>(0.1), std::optional<double>()}) {
+        CAPTURE(dtype);
+        CAPTURE(channels);
+        CAPTURE(momentum.has_value());
+        const RunningStatistics running{gaussian({channels}, dtype, 1), gaussian({channels}, dtype, 2),
+                                        Tensor::zeros({1}, {DType::int64, Device::cuda})};
+        const RunningStatistics expected{to_twin(running.mean), to_twin(running.var), to_twin(running.count)};
+        for (std::uint64_t batch = 1; batch <= 3; ++batch) {
+          const Tensor both = gaussian({channels, 2}, dtype, 2 + batch);  // statistics need not be dense
+          const Tensor mean = both.select(1, 0), var = both.select(1, 1);
+          const double var_scale = batch == 2 ? 1 : 1.25;
+          cuda().update_running(mean, var, var_scale, momentum, running);
+          twin().update_running(to_twin(mean), to_twin(var), var_scale, momentum, expected);
+          CHECK(relative_error(running.mean, expected.mean) < tolerance(dtype));
+          CHECK(relative_error(running.var, expected.var) < tolerance(dtype));
+          CHECK(running.count.to(Device::cpu).to_vector<std::int64_t>() ==
+                std::vector{static_cast<std::int64_t>(batch)});
+        }
+      }
+}
+
 TEST_CASE("normalize_channels" * on_cuda()) {
   for (const DType dtype : computed_dtypes())
     for (const Shape& shape : shapes())

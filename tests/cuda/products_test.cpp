@@ -105,6 +105,19 @@ std::vector<Tensor> layouts(std::int64_t batch, std::int64_t rows, std::int64_t 
           gaussian({1, rows, columns}, dtype, seed).expand({batch, rows, columns})};
 }
 
+/// Without a bias, with one, and with one that is not aligned; so far from 0 that it does not cancel a small result.
+void check_matmul(const Tensor& a, const Tensor& b, const Tensor& y, const Arithmetic& arithmetic) {
+  const Tensor expected = twin_result(y);
+  const Tensor biases = to_cuda(Rng(4).normal({y.size(2) + 1}, 8, 1, {.dtype = DType::float64}).to(y.dtype()));
+  for (const Tensor& bias : {Tensor(), biases.slice(0, 0, y.size(2)), biases.slice(0, 1, y.size(2) + 1)}) {
+    CAPTURE(bias);
+    twin().matmul(to_twin(a), to_twin(b), expected, to_twin(bias));
+    cuda().fill(y, NAN);
+    cuda().matmul(a, b, y, bias);
+    CHECK(relative_error(y, expected) < arithmetic.tolerance);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("conv2d and its transposes" * on_cuda()) {
@@ -139,12 +152,20 @@ TEST_CASE("matmul" * on_cuda()) {
           CAPTURE(s.k);
           CAPTURE(i);
           CAPTURE(j);
-          const Tensor expected = twin_result(y);
-          twin().matmul(to_twin(a), to_twin(b), expected);
-          cuda().fill(y, NAN);
-          cuda().matmul(a, b, y);
-          CHECK(relative_error(y, expected) < arithmetic.tolerance);
+          check_matmul(a, b, y, arithmetic);
         }
     }
+  }
+}
+
+TEST_CASE("matmul: linear layers of a usual size" * on_cuda()) {
+  for (const Arithmetic& arithmetic : kArithmetics) {
+    CAPTURE(arithmetic.name);
+    const PrecisionGuard guard(arithmetic.precision);
+    const DType dtype = arithmetic.dtype;
+    const Tensor weight = gaussian({1, 128, 96}, dtype, 1).transpose(1, 2);
+    check_matmul(gaussian({1, 64, 96}, dtype, 2), weight, poisoned({1, 64, 128}, dtype), arithmetic);
+    check_matmul(gaussian({4, 16, 96}, dtype, 3), weight.expand({4, 96, 128}), poisoned({4, 16, 128}, dtype),
+                 arithmetic);
   }
 }

@@ -1,4 +1,5 @@
-// The options of batch norm, its conditional forms, and running statistics: which variance, how averaged, when reset.
+// The options of batch norm, its conditional forms, and running statistics (update_running): which variance, how
+// averaged, when reset.
 #include "duel/nn/batch_norm.h"
 
 #include "duel/nn/layers.h"

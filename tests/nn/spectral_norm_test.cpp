@@ -57,6 +57,27 @@ Linear diagonal(Rng& rng, const std::vector<double>& values) {
   return layer;
 }
 
+// Layers of different rules; one is used twice in a pass.
+struct Mixed {
+  SpectralNorm<Conv2d> conv;
+  SpectralNorm<ConvTranspose2d> up;
+  SpectralNorm<Linear> twice;
+
+  Mixed(Rng& rng, SpectralNormVariant variant)
+      : conv(rng, Conv2d(rng, 3, 5, {.padding = 1}), {.variant = variant, .eps = 1e-6}),
+        up(rng, ConvTranspose2d(rng, 5, 4, {.kernel = 2, .stride = 2}), {.variant = variant, .iterations = 2}),
+        twice(rng, Linear(rng, 4, 4), {.variant = variant, .eps = 1e-6}) {}
+  Variable operator()(const Variable& x, const Pass& pass) {
+    const Variable y = up(conv(x, pass), pass);
+    return twice(twice(mean(y, {2, 3}), pass), pass);
+  }
+  void visit(Visitor& v) {
+    v.child("conv", conv);
+    v.child("up", up);
+    v.child("twice", twice);
+  }
+};
+
 }  // namespace
 
 TEST_CASE("spectral norm: values, gradients, names and state are those of each system") {
@@ -134,6 +155,32 @@ TEST_CASE("spectral norm: a further forward pass leaves the gradient of an earli
   const Variable first = norm(x);
   norm(x);
   CHECK_NOTHROW(grad(sum(first), {norm.layer.weight}));
+}
+
+TEST_CASE("spectral norm: vectors found together are those that each weight finds by itself") {
+  const Variable x = numbers({2, 3, 4, 4}, 100).to(DType::float32);
+  for (const auto variant : {SpectralNormVariant::torch, SpectralNormVariant::ajbrock, SpectralNormVariant::mmgen,
+                             SpectralNormVariant::mimicry}) {
+    CAPTURE(name_of(variant));
+    Rng same(5), seed(5);
+    Mixed alone(same, variant), together(seed, variant);
+    for (const Mode mode : {Mode::train, Mode::train, Mode::eval}) {
+      const std::vector<SpectralWeight> weights = spectral_weights(together);
+      CHECK(weights.size() == 3);
+      SpectralPass spectral(weights, mode);
+      const Variable expected = alone(x, {.mode = mode}), found = together(x, {.mode = mode, .spectral = &spectral});
+      CHECK(difference(found.value(), expected.value()) == 0);
+      CHECK(!spectral.take(together.conv.state));  // given once
+      StateDict state = state_dict(together);
+      for (const auto& [key, tensor] : state_dict(alone)) CHECK(difference(state.at(key), tensor) == 0);
+      const Variables theirs = grad(sum(square(expected)), parameters(alone)),
+                      ours = grad(sum(square(found)), parameters(together));
+      for (std::size_t i = 0; i < ours.size(); ++i) CHECK(difference(ours[i].value(), theirs[i].value()) == 0);
+    }
+  }
+  Rng rng(1);
+  SpectralNorm<Linear> several(rng, Linear(rng, 4, 4), {.variant = SpectralNormVariant::ajbrock, .singular_values = 2});
+  CHECK(spectral_weights(several).empty());  // they follow each other by themselves
 }
 
 TEST_CASE("spectral norm: without it a layer is itself") {

@@ -25,24 +25,26 @@ Tensor matrices(std::int64_t batch, std::int64_t rows, std::int64_t columns, Ord
 }
 
 /// Against the definition, into memory full of NaN, with the same bits for any number of threads.
-void check_product(const Tensor& a, const Tensor& b, Order order) {
+void check_product(const Tensor& a, const Tensor& b, Order order, const Tensor& bias = {}) {
   const std::int64_t batch = a.size(0), m = a.size(1), k = a.size(2), n = b.size(2);
   CAPTURE(a);
   CAPTURE(b);
   CAPTURE(a.strides());
   CAPTURE(b.strides());
   CAPTURE(static_cast<int>(order));
+  CAPTURE(bias);
   const auto run = [&] {
     const Tensor y = matrices(batch, m, n, order, a.dtype());
     generate(y, [](std::int64_t) { return NAN; });
-    backend(Device::cpu).matmul(a, b, y);
+    backend(Device::cpu).matmul(a, b, y, bias);
     return y;
   };
   const std::vector<double> as = values(a), bs = values(b), ys = values(run());
+  const std::vector<double> biases = bias.defined() ? values(bias) : std::vector<double>(static_cast<std::size_t>(n));
   double worst = 0;
   for (std::int64_t i = 0; i < batch * m * n; ++i) {
     const double *row = as.data() + i / n * k, *column = bs.data() + i / n / m * k * n + i % n;
-    double value = 0, magnitude = 1e-30;
+    double value = biases[static_cast<std::size_t>(i % n)], magnitude = 1e-30 + std::fabs(value);
     for (std::int64_t q = 0; q < k; ++q) {
       value += row[q] * column[q * n];
       magnitude += std::fabs(row[q] * column[q * n]);
@@ -92,11 +94,23 @@ TEST_CASE("products of several cache blocks") {
   check_sizes(1, 1, 500, 1000, Order::row_major, Order::transposed, Order::row_major);
 }
 
+TEST_CASE("products plus a bias") {
+  for (DType dtype : {DType::float32, DType::float64})
+    for (Order y : {Order::row_major, Order::transposed, Order::spaced})
+      for (std::int64_t batch : {1, 3})
+        for (std::int64_t n : {0, 1, 5, 37})
+          for (std::int64_t k : {0, 1, 19}) {
+            const Tensor a = gaussian(matrices(batch, 7, k, Order::row_major, dtype), 1);
+            const Tensor b = gaussian(matrices(batch, k, n, Order::repeated, dtype), 2);
+            check_product(a, b, y, gaussian(Tensor::empty({n}, {.dtype = dtype}), 3));
+          }
+}
+
 TEST_CASE("an infinity stays in its row and column") {
   const Tensor a = gaussian(Tensor::empty({1, 30, 20}), 1), b = gaussian(Tensor::empty({1, 20, 40}), 2);
   const Tensor y = Tensor::empty({1, 30, 40});
   element<float>(a, 7 * 20 + 3) = INFINITY;
-  backend(Device::cpu).matmul(a, b, y);
+  backend(Device::cpu).matmul(a, b, y, {});
   for (std::int64_t i = 0; i < 30; ++i)
     for (std::int64_t j = 0; j < 40; ++j) CHECK(std::isfinite(element<float>(y, i * 40 + j)) == (i != 7));
 }

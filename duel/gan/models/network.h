@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "duel/gan/models/autoencoders.h"
 #include "duel/gan/models/model_options.h"
 #include "duel/nn/module.h"
+#include "duel/nn/spectral_norm.h"
 
 namespace duel {
 
@@ -41,8 +43,13 @@ struct Reconstruction {
 class Network {
  public:
   template <class N>
-  Network(N network, const NetworkInput& input) : input_(input), held_(std::make_unique<Held<N>>(std::move(network))) {}
-  Network(const Network& other) : input_(other.input_), held_(other.held_->copy()), activations_(other.activations_) {}
+  Network(N network, const NetworkInput& input)
+      : input_(input), held_(std::make_unique<Held<N>>(std::move(network))), spectral_(spectral_weights(*held_)) {}
+  Network(const Network& other)
+      : input_(other.input_),
+        held_(other.held_->copy()),
+        spectral_(spectral_weights(*held_)),
+        activations_(other.activations_) {}
   Network(Network&&) = default;
   Network& operator=(const Network& other) { return *this = Network(other); }
   Network& operator=(Network&&) = default;
@@ -52,11 +59,11 @@ class Network {
   /// x [N, ...] as the network takes it, labels int64 [N] or none -> its result, of a variational auto-encoder the
   /// pictures. Throws for labels that the network has no use for, and for missing ones.
   Variable operator()(const Variable& x, const Tensor& labels, const Pass& pass = {}) {
-    return widened(held_->forward(narrowed(x), labels, pass));
+    return widened(normalized(pass, [&](const Pass& p) { return held_->forward(narrowed(x), labels, p); }));
   }
   /// Of a discriminator: its scores, and what its heads say besides.
   Judgement judge(const Variable& pictures, const Tensor& labels, PictureOrigin origin, const Pass& pass = {}) {
-    Judgement j = held_->judge(narrowed(pictures), labels, origin, pass);
+    Judgement j = normalized(pass, [&](const Pass& p) { return held_->judge(narrowed(pictures), labels, origin, p); });
     ClassJudgement& c = j.classes;
     for (Variable* v : {&c.logits, &c.features, &c.classes, &c.embedding, &c.proxy, &c.twin_classes, &c.twin_embedding,
                         &c.twin_proxy, &j.rotations, &j.local, &j.global})
@@ -150,6 +157,14 @@ class Network {
     }
     void visit(Visitor& v) override { network.visit(v); }
   };
+  /// f(pass), with the singular vectors of all weights, unless those of a network around this one are there.
+  template <class F>
+  std::invoke_result_t<F, const Pass&> normalized(Pass pass, const F& f) {
+    if (pass.spectral) return f(pass);
+    SpectralPass spectral(spectral_, pass.mode);
+    pass.spectral = &spectral;
+    return f(pass);
+  }
   Variable narrowed(const Variable& x) const {
     return activations_ == DType::bfloat16 && x.dtype() == DType::float32 ? cast(x, activations_) : x;
   }
@@ -159,6 +174,7 @@ class Network {
 
   NetworkInput input_;
   std::unique_ptr<Any> held_;
+  std::vector<SpectralWeight> spectral_;  // within what is held
   DType activations_ = DType::float32;
 };
 

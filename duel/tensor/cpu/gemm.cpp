@@ -5,6 +5,7 @@
 
 #include "duel/tensor/cpu/gemm_blocks.h"
 #include "duel/tensor/cpu/isa.h"
+#include "duel/tensor/cpu/kernels.h"
 #include "duel/tensor/thread_pool.h"
 
 namespace duel::cpu {
@@ -240,7 +241,7 @@ void multiply(Product<T> p) {
 
 }  // namespace
 
-void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
+void matmul(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias) {
   if (y.numel() == 0) return;
   dispatch_floating("matmul", y.dtype(), [&]<class T>(TypeTag<T>) {
     const auto in = [](const Tensor& t) {
@@ -254,6 +255,7 @@ void matmul(const Tensor& a, const Tensor& b, const Tensor& y) {
                         in(b),
                         {y.mutable_data<T>(), y.strides()[0], y.strides()[1], y.strides()[2]}});
   });
+  if (bias.defined()) binary(BinaryOp::add, y, bias.expand(y.shape()), y, {});
 }
 
 }  // namespace duel::cpu

@@ -5,6 +5,6 @@
 
 namespace duel::cpu {
 
-void matmul(const Tensor& a, const Tensor& b, const Tensor& y);
+void matmul(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias);
 
 }  // namespace duel::cpu

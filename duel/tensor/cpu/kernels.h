@@ -39,6 +39,8 @@ void normalize_channels(const Tensor& x, const Tensor& mean, const Tensor& rstd,
                         Rectifier r, const Tensor& y);
 void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                      const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
+void update_running(const Tensor& mean, const Tensor& var, double var_scale, std::optional<double> momentum,
+                    const RunningStatistics& running);
 
 void group_moments(const Tensor& x, const Tensor& mean, const Tensor& var);
 void normalize_groups(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Tensor& gain, const Tensor& bias,
@@ -46,8 +48,13 @@ void normalize_groups(const Tensor& x, const Tensor& mean, const Tensor& rstd, c
 void group_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, const Tensor& rstd, const Tensor& gain,
                      const Tensor& bias, Rectifier r, const Tensor& dx, const Tensor& dgain, const Tensor& dbias);
 
+void power_method(std::span<const PowerMethod> weights, std::int64_t iterations, double eps);
+void spectral_norm_grad(const Tensor& y, const Tensor& dy, const Tensor& u, const Tensor& v, const Tensor& divisor,
+                        const Tensor& dx);
+
 void uniform(const Tensor& y, const RandomBlocks& r, double low, double high);
 void normal(const Tensor& y, const RandomBlocks& r, double mean, double stddev);
+void dropout(const Tensor& x, const RandomBlocks& r, double p, const Tensor& y);
 void split_seed(const Tensor& seed, const RandomBlocks& r);
 
 void adam(std::span<const ParameterTensors> parameters, std::span<const AdamStep> steps, const UpdateControl& control);

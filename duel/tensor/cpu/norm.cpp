@@ -108,4 +108,18 @@ void batch_norm_grad(const Tensor& x, const Tensor& dy, const Tensor& mean, cons
   });
 }
 
+void update_running(const Tensor& mean, const Tensor& var, double var_scale, std::optional<double> momentum,
+                    const RunningStatistics& running) {
+  std::int64_t& count = *running.count.mutable_data<std::int64_t>();
+  const double weight = momentum ? *momentum : 1 / static_cast<double>(count + 1);
+  Tensor stored = var;
+  if (var_scale != 1) {
+    stored = Tensor::empty_like(var);
+    unary(UnaryOp::affine, var, stored, {var_scale, 0});
+  }
+  binary(BinaryOp::lerp, running.mean, mean, running.mean, {weight});
+  binary(BinaryOp::lerp, running.var, stored, running.var, {weight});
+  ++count;
+}
+
 }  // namespace duel::cpu

@@ -55,6 +55,12 @@ void normal(const Tensor& y, const RandomBlocks& r, double mean, double stddev) 
   });
 }
 
+void dropout(const Tensor& x, const RandomBlocks& r, double p, const Tensor& y) {
+  uniform(y, r, 0, 1);
+  unary(UnaryOp::below, y, y, {1 - p, 1 / (1 - p)});
+  binary(BinaryOp::mul, x, y, y, {});
+}
+
 void split_seed(const Tensor& seed, const RandomBlocks& r) {
   *seed.mutable_data<std::int64_t>() = std::bit_cast<std::int64_t>(duel::split_seed(seed_of(r), r.counter));
 }

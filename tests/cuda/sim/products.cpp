@@ -4,7 +4,7 @@
 
 namespace duel::cuda {
 
-void matmul(const Tensor& a, const Tensor& b, const Tensor& y) { matmul_direct(a, b, y); }
+void matmul(const Tensor& a, const Tensor& b, const Tensor& y, const Tensor& bias) { matmul_direct(a, b, y, bias); }
 
 void conv2d(const Tensor& x, const Tensor& w, const Tensor& y, const Conv2dGeometry& g, const Epilogue& e) {
   conv2d_direct(x, w, y, g, e);
