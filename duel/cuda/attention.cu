@@ -2,6 +2,7 @@
 // memory; each row's running maximum and sum make the softmax of tile after tile exact.
 #include <cmath>
 
+#include "duel/cuda/attention_products.h"
 #include "duel/cuda/attention_tiles.cuh"
 #include "duel/cuda/kernels.h"
 #include "duel/tensor/math.h"
@@ -94,6 +95,8 @@ __global__ void __launch_bounds__(kThreads) attend(Matrix<T> qs, Matrix<T> ks, M
 
 void attention(const Tensor& q, const Tensor& k, const Tensor& v, double scale, const Tensor& y, const Tensor& lse) {
   if (lse.numel() == 0) return;
+  if (const std::int64_t samples = samples_by_products(q, k))
+    return attention_by_products(q, k, v, scale, y, lse, samples);
   const std::int64_t batch = q.size(0), tiles = ceil_div(q.size(1), kRows);
   dispatch_computed("attention", q.dtype(), [&]<class T>(TypeTag<T>) {
     using C = compute_t<T>;

@@ -1,6 +1,7 @@
 // The gradient of attention by tiles. With p = softmax(scale q k') and delta = <y, dy> per query: dv = p' dy,
 // dp = dy v', ds = p (dp - delta), dq = scale ds k, dk = scale ds' q. Each of the three is a walk of its own over tiles
 // of scores, which are computed again: blocks share no result, so that nothing is added in an order that varies.
+#include "duel/cuda/attention_products.h"
 #include "duel/cuda/attention_tiles.cuh"
 #include "duel/cuda/kernels.h"
 #include "duel/tensor/math.h"
@@ -98,6 +99,8 @@ void attention_grad(const Tensor& q, const Tensor& k, const Tensor& v, double sc
     fill(dv, 0);
     return;
   }
+  if (const std::int64_t samples = samples_by_products(q, k))
+    return attention_grad_by_products(q, k, v, scale, y, lse, dy, dq, dk, dv, samples);
   const std::int64_t batch = q.size(0), rows = lse.numel();
   const Tensor delta = Tensor::empty_like(lse);
   dispatch_computed("attention_grad", q.dtype(), [&]<class T>(TypeTag<T>) {
