@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "duel/autograd/pointwise.h"
+#include "duel/autograd/reduce.h"
+
 namespace duel {
 namespace {
 
@@ -22,21 +25,29 @@ AdaptiveAugmentation::AdaptiveAugmentation(const AdaptiveAugmentationOptions& o)
 void AdaptiveAugmentation::observe(const Tensor& real_scores) {
   check(real_scores.defined() && is_floating(real_scores.dtype()) && real_scores.dim() >= 1 && real_scores.numel() > 0,
         "AdaptiveAugmentation", "needs scores [N, ...], float32 or float64, got ", real_scores);
-  std::int64_t signs = 0;
-  for (const double score : real_scores.to(DType::float64).to_vector<double>()) signs += sign(score);
-  add(signs_, signs);
+  const Variable signs = sum(duel::sign(real_scores.to(DType::float64))).detach();
+  pending_ = pending_.defined() ? (Variable(pending_) + signs).value() : signs.value();
   add(scores_, real_scores.numel());
   add(images_, real_scores.size(0));
   add(batches_, 1);
   if (batches_.item() < static_cast<double>(options_.interval)) return;
 
+  count_pending();
   mean_sign_.fill_(signs_.item() / scores_.item());
   const double step = images_.item() / static_cast<double>(options_.images);
   probability_.fill_(std::clamp(probability() + sign(mean_sign() - options_.target) * step, 0.0, 1.0));
   for (Tensor* t : {&signs_, &scores_, &images_, &batches_}) t->fill_(0);
 }
 
+// Into a new tensor: the old one may be that of a copy too.
+void AdaptiveAugmentation::count_pending() {
+  if (!pending_.defined()) return;
+  signs_ = Tensor::full({}, signs_.item() + pending_.item(), {.dtype = DType::int64});
+  pending_ = {};
+}
+
 void AdaptiveAugmentation::visit(Visitor& v) {
+  count_pending();
   v.buffer("probability", probability_);
   v.buffer("mean_sign", mean_sign_);
   v.buffer("signs", signs_);

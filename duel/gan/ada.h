@@ -22,21 +22,26 @@ class AdaptiveAugmentation {
   explicit AdaptiveAugmentation(const AdaptiveAugmentationOptions& options = {});
 
   /// To be called with the discriminator's scores of each batch of real pictures, as augmented: logits [N] or [N, ...],
-  /// all of which count. NaN counts as 0.
+  /// all of which count. NaN counts as 0. On a device they are only looked at when a correction is due.
   void observe(const Tensor& real_scores);
   double probability() const { return probability_.item(); }
+  /// The same as a tensor there, float64, of its own: for `draw_diff_augment`.
+  Tensor probability_on(Device device) const { return probability_.clone().to(device); }
   /// The mean sign of the batches that the last correction was made from; 0 before.
   double mean_sign() const { return mean_sign_.item(); }
   /// The state for a checkpoint.
   void visit(Visitor& v);
 
  private:
+  void count_pending();
+
   AdaptiveAugmentationOptions options_;
   Tensor probability_, mean_sign_ = Tensor::zeros({}, {.dtype = DType::float64});
   // Since the last correction:
   Tensor signs_ = Tensor::zeros({}, {.dtype = DType::int64});  // their sum
   Tensor scores_ = Tensor::zeros({}, {.dtype = DType::int64}), images_ = Tensor::zeros({}, {.dtype = DType::int64});
   Tensor batches_ = Tensor::zeros({}, {.dtype = DType::int64});
+  Tensor pending_;  // float64 [], where the scores lie: the sum of signs that are not in signs_ yet; or undefined
 };
 
 }  // namespace duel

@@ -48,10 +48,17 @@ Tensor draw_offsets(Rng& rng, std::int64_t count, std::int64_t most, Device devi
   return (drawn - static_cast<double>(most)).value().to(DType::int64);
 }
 
+bool is_number(const Probability& p, double number) {
+  const double* const given = std::get_if<double>(&p);
+  return given && *given == number;
+}
+
 // 1 for pictures that are left as they are, else 0; undefined, without a draw, for a probability of 1.
-Tensor draw_untouched(Rng& rng, std::int64_t count, double probability, Device device) {
-  if (probability == 1) return {};
-  return ge(rng.uniform({count}, 0, 1, {.dtype = DType::float64, .device = device}), probability).value();
+Tensor draw_untouched(Rng& rng, std::int64_t count, const Probability& probability, Device device) {
+  if (is_number(probability, 1)) return {};
+  const Variable drawn = rng.uniform({count}, 0, 1, {.dtype = DType::float64, .device = device});
+  const double* number = std::get_if<double>(&probability);
+  return (number ? ge(drawn, *number) : ge(drawn, std::get<Tensor>(probability).reshape({1}))).value();
 }
 
 // `neutral` in their places.
@@ -66,6 +73,13 @@ void neutralize(PixelOffsets& drawn, const Tensor& untouched, double neutral) {
 
 void check_probability(const char* operation, double probability) {
   check(probability >= 0 && probability <= 1, operation, "the probability must lie in [0, 1], got ", probability);
+}
+
+void check_probability(const char* operation, const Probability& probability, Device device) {
+  if (const double* number = std::get_if<double>(&probability)) return check_probability(operation, *number);
+  const Tensor& t = std::get<Tensor>(probability);
+  check(t.defined() && t.numel() == 1 && t.dtype() == DType::float64 && t.device() == device, operation,
+        "a probability that is no number must be one float64 on ", device, ", got ", t, " on ", t.device());
 }
 
 // 0, 1, ... size - 1
@@ -154,8 +168,13 @@ Variable DiffAugment::operator()(const Variable& pictures) const {
 
 DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, double probability,
                               Device device) {
+  return draw_diff_augment(rng, policy, shape, Probability(probability), device);
+}
+
+DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, const Probability& probability,
+                              Device device) {
   check_shape("draw_diff_augment", shape);
-  check_probability("draw_diff_augment", probability);
+  check_probability("draw_diff_augment", probability, device);
   const std::int64_t n = shape[0];
   const auto uniform = [&](double low, double high) {
     return rng.uniform({n}, low, high, {.dtype = DType::float64, .device = device});
@@ -170,7 +189,7 @@ DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& sh
   const auto untouched = [&] { return draw_untouched(rng, n, probability, device); };
   DiffAugment drawn;
   drawn.policy = diff_augment_policy(policy);
-  if (probability == 0) drawn.policy.clear();
+  if (is_number(probability, 0)) drawn.policy.clear();
   for (DiffAugmentPart part : drawn.policy) switch (part) {
       case DiffAugmentPart::color: {
         drawn.brightness = uniform(-0.5, 0.5);
@@ -191,6 +210,9 @@ DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& sh
         neutralize(drawn.cutout, untouched(), -static_cast<double>(std::max(shape[2], shape[3])));  // outside
         break;
     }
+  // Drawn all the same, so that the stream goes on as on a device, whose value is not known here.
+  if (device == Device::cpu && std::holds_alternative<Tensor>(probability) && std::get<Tensor>(probability).item() == 0)
+    drawn.policy.clear();
   return drawn;
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "duel/autograd/variable.h"
@@ -18,6 +19,10 @@ struct PixelOffsets {
 
 /// The three parts of DiffAugment.
 enum class DiffAugmentPart : std::uint8_t { color, translation, cutout };
+
+/// How likely a part of an augmentation is for each picture: a number, or one on the pictures' device, float64 with one
+/// element, that may be another whenever a recorded step is done. That is always drawn by, be it 0 or 1.
+using Probability = std::variant<double, Tensor>;
 
 /// Parts by their authors' names, separated by commas: "color,translation,cutout", in the order in which they are
 /// applied. None for "". An unknown or repeated name throws.
@@ -45,6 +50,8 @@ struct DiffAugment {
 /// says otherwise, as in ADA; with 0 there are no parts.
 DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, double probability = 1,
                               Device device = Device::cpu);
+DiffAugment draw_diff_augment(Rng& rng, std::string_view policy, const Shape& shape, const Probability& probability,
+                              Device device);
 
 /// A drawing of the augmentation that consistency regularisation (CR, Zhang et al. 2020; bCR, Zhao et al. 2021)
 /// compares scores by: pictures mirrored left to right, then shifted.

@@ -123,12 +123,14 @@ const std::vector<Case>& cases() {
                                                               o.regularisers.gradient_penalty = 10;
                                                               o.learning.accumulations = 2;
                                                             })},
-      {"augmented, pictures shared", adversarial("vanilla",
-                                                 [](auto& o) {
-                                                   o.regularisers.augment = "color,translation,cutout";
-                                                   o.order = UpdateOrder::shared;
-                                                   o.regularisers.lecam = 0.3;
-                                                 })},
+      {"augmented adaptively, pictures shared",
+       adversarial("vanilla",
+                   [](auto& o) {
+                     o.regularisers.augment = "color,translation,cutout";
+                     o.ada = {.target = 0.1, .interval = 2, .images = 40, .start = 0.5};
+                     o.order = UpdateOrder::shared;
+                     o.regularisers.lecam = 0.3;
+                   })},
       {"cycle", cycle, 16},
       {"pix2pix, dropout, pretraining", pix2pix, 16},
       {"variational auto-encoder", autoencoder},

@@ -2,6 +2,7 @@
 // layers with state. All of it stays on the device: what it draws is the same there, bit for bit.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "duel/autograd/ops.h"
@@ -87,6 +88,26 @@ TEST_CASE("drawings on CUDA are those of the CPU" * on_cuda()) {
       check_equal(f.shift.w, flips.shift.w);
       CHECK(rng.counter() == host.counter());
     }
+  }
+}
+
+TEST_CASE("a probability of augmentation that lies on CUDA is that number" * on_cuda()) {
+  const Shape shape{40, 3, 12, 7};
+  for (const double probability : {0.0, 0.4, 1.0}) {
+    const Tensor number = Tensor::full({}, probability, {.dtype = DType::float64});
+    Rng host(7);
+    const DiffAugment expected = draw_diff_augment(host, "color,translation,cutout", shape, number, Device::cpu);
+    for (Rng& rng : streams(Rng(7))) {
+      const DiffAugment found =
+          draw_diff_augment(rng, "color,translation,cutout", shape, number.to(Device::cuda), Device::cuda);
+      check_equal(found.saturation, expected.saturation);
+      check_equal(found.translation.h, expected.translation.h);
+      check_equal(found.cutout.w, expected.cutout.w);
+    }
+    const std::vector<double> saturation = doubles(expected.saturation);
+    const auto untouched = std::count(saturation.begin(), saturation.end(), 1.0);
+    CHECK(untouched >= (probability == 0 ? 40 : probability == 1 ? 0 : 14));
+    CHECK(untouched <= (probability == 0 ? 40 : probability == 1 ? 0 : 34));
   }
 }
 

@@ -77,6 +77,16 @@ TEST_CASE("a state restored goes on alike") {
   }
 }
 
+TEST_CASE("a copy in the middle of an interval leaves the original alone") {
+  AdaptiveAugmentation ada({.images = 1000});
+  for (int batch = 0; batch < 3; ++batch) ada.observe(scores(0, 16));
+  AdaptiveAugmentation copy = clone(ada);
+  for (AdaptiveAugmentation* each : {&copy, &ada}) {
+    each->observe(scores(16, 16));
+    CHECK(each->mean_sign() == doctest::Approx(-0.5));
+  }
+}
+
 TEST_CASE("what makes no sense is refused") {
   using Options = AdaptiveAugmentationOptions;
   for (const Options& o : {Options{.target = 2}, Options{.target = NAN}, Options{.interval = 0}, Options{.images = 0},

@@ -188,6 +188,10 @@ TEST_CASE("with a probability, each part leaves that part of the pictures as the
     CHECK(error_of([&] { draw_diff_augment(rng, "color", shape, p); }).starts_with("draw_diff_augment: the probab"));
     CHECK(error_of([&] { draw_flip_and_shift(rng, shape, p); }).starts_with("draw_flip_and_shift: the probab"));
   }
+  for (const Tensor& p : {Tensor(), Tensor::zeros({1}), Tensor::zeros({2}, {.dtype = DType::float64})})
+    CHECK(error_of([&] {
+            draw_diff_augment(rng, "color", shape, p, Device::cpu);
+          }).starts_with("draw_diff_augment: a probability"));
 }
 
 TEST_CASE("pictures of any size, none too, and one drawing for two batches") {

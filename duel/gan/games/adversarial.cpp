@@ -5,6 +5,7 @@
 #include "duel/autograd/ops.h"
 #include "duel/gan/augment.h"
 #include "duel/gan/divergence_watch.h"
+#include "duel/gan/games/adversarial_losses.h"
 #include "duel/gan/pictures.h"
 
 namespace duel {
@@ -12,36 +13,12 @@ namespace {
 
 constexpr std::int64_t kMaxColumns = 10, kRows = 8;  // of a snapshot
 
-// Those that a network of these inputs takes.
-Tensor labels_for(const Network& network, const Tensor& labels) {
-  return network.input().classes > 0 ? labels : Tensor();
-}
-
-void add(LossTerms& terms, LossTerms more) {
-  for (LossTerm& term : more) terms.push_back(std::move(term));
-}
-
-Variable total(Variable loss, const LossTerms& terms) {
-  for (const LossTerm& term : terms) {
-    const Variable value = term.interval == 1 ? term.value : term.interval * term.value;
-    loss = loss.defined() ? loss + value : value;
-  }
-  return loss;
-}
-
-// Whether the generator's loss looks at real pictures too.
-bool compares_with_real(const AdversarialGameOptions& o) {
-  return o.loss.generator_scores == GeneratorScores::real_and_fake || o.regularisers.feature_matching > 0;
-}
-
 // Discriminator updates in a step.
 std::int64_t d_steps_at(const AdversarialGameOptions& o, std::int64_t step) {
   const DiscriminatorBoost& boost = o.d_boost;
   const bool boosted = boost.d_steps > 0 && (step < boost.first || (boost.every > 0 && step % boost.every == 0));
   return boosted ? boost.d_steps : o.d_steps;
 }
-
-bool in_class_loss(const ClassLoss* loss) { return loss && loss->place == ClassLossPlace::instead_of_adversarial; }
 
 void check_burn_in(const AdversarialGameOptions& o) {
   const BurnInOptions& b = o.burn_in;
@@ -100,10 +77,6 @@ void check_gives_features(Network& discriminator, Device device) {
         "the networks of SNGAN and BigGAN");
 }
 
-LossTerm feature_term(const RegulariserOptions& o, const Variable& real, const Variable& fake) {
-  return {"feature_matching", o.feature_matching * feature_matching_loss(real, fake, o.feature_distance)};
-}
-
 OptimizerOptions discriminator_optimizer(const AdversarialGameOptions& o) {
   const RegulariserOptions& r = o.regularisers;
   return r.lazy_betas ? lazy(o.discriminator_optimizer, r.r1_interval) : o.discriminator_optimizer;
@@ -117,95 +90,6 @@ Tensor column_labels(std::int64_t columns, std::int64_t rows) {
 }
 
 }  // namespace
-
-DiscriminatorLoss discriminator_loss(const AdversarialGameOptions& o, AdversarialNetworks& networks,
-                                     const AdversarialRound& round, Penalty penalty) {
-  const RegulariserOptions& r = o.regularisers;
-  Rng draws = round.draws;
-  const auto generate = [&](const Tensor& z) {
-    const NoGrad no_grad;
-    return networks.generator(z, labels_for(networks.generator, round.labels), {.rng = &draws}).value();
-  };
-  Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws, round.augmentation};
-  JudgedPair pair{round.real, round.fake.defined() ? round.fake.value() : generate(round.z), {}};
-  const ClassLoss* class_loss = class_loss_of(o.discriminator);
-  const Variable real = judge.augmented(pair.real), fake = judge.augmented(pair.fake);
-
-  DiscriminatorLoss d;
-  if (has_heads(o.discriminator)) {
-    const Judgement of_real = judge.judge(real, PictureOrigin::real), of_fake = judge.judge(fake, PictureOrigin::fake);
-    pair.scores = {of_real.classes.logits, of_fake.classes.logits};
-    add(d.terms, discriminator_head_terms(judge, class_loss, of_real, of_fake, real));
-  } else {
-    pair.scores = scores_of_both(judge, real, fake);
-  }
-  d.real = pair.scores.real;
-  d.fake = pair.scores.fake;
-  if (!in_class_loss(class_loss)) {
-    d.loss = r.targets == TargetOptions{}
-                 ? o.loss.discriminator(d.real, d.fake)
-                 : o.loss.discriminator_towards(d.real, d.fake, draw_targets(draws, d.real, d.fake, r.targets));
-  }
-  add(d.terms, gradient_terms(judge, pair, penalty));
-  add(d.terms, consistency_terms(judge, {real.value(), fake.value(), pair.scores}));
-  if (r.latent_discriminator > 0) {
-    const Tensor near = generate(perturb_latents(draws, round.z, r.latent_noise).value());
-    d.terms.push_back(
-        {"latent_consistency",
-         latent_consistency_discriminator(d.fake, judge.scores(near), {.discriminator = r.latent_discriminator})});
-  }
-  if (r.lecam > 0) {
-    LeCamPenalty means = clone(networks.lecam);  // the game moves them on, once
-    d.terms.push_back({"lecam", r.lecam * means(d.real, d.fake)});
-  }
-  add(d.terms, orthogonality_terms(networks.discriminator, r.discriminator_orthogonality));
-  d.loss = total(d.loss, d.terms);
-  return d;
-}
-
-GeneratorLoss generator_loss(const AdversarialGameOptions& o, AdversarialNetworks& networks,
-                             const AdversarialRound& round) {
-  const RegulariserOptions& r = o.regularisers;
-  Rng draws = round.draws;
-  const Pass pass{.rng = &draws};
-  const Tensor labels = labels_for(networks.generator, round.labels);
-  Judge judge{networks.discriminator, labels_for(networks.discriminator, round.labels), r, draws, round.augmentation};
-  const ClassLoss* class_loss = class_loss_of(o.discriminator);
-  const bool by_features = r.feature_matching > 0;
-  Judgement real;
-  if (compares_with_real(o)) {
-    const NoGrad no_grad;
-    const Variable shown = judge.augmented(round.real);
-    if (by_features)
-      real = judge.judge(shown, PictureOrigin::real);
-    else
-      real.classes.logits = judge.scores(shown);
-  }
-  const Variable pictures = round.fake.defined() ? round.fake : networks.generator(round.z, labels, pass),
-                 shown = judge.augmented(pictures);
-
-  GeneratorLoss g;
-  Variable scores;
-  if (has_heads(o.discriminator) || by_features) {
-    const Judgement judged = judge.judge(shown, PictureOrigin::real);
-    scores = judged.classes.logits;
-    add(g.terms, generator_head_terms(judge, class_loss, judged, shown));
-    if (by_features) g.terms.push_back(feature_term(r, real.classes.features, judged.classes.features));
-  } else {
-    scores = judge.scores(shown);
-  }
-  if (r.top_k < 1)
-    scores = top_k_scores(scores, top_k_at(round.epoch, scores.size(0), {.gamma = r.top_k_gamma, .nu = r.top_k}));
-  if (!in_class_loss(class_loss)) g.loss = o.loss.generator(real.classes.logits, scores);
-  if (r.latent_generator > 0) {
-    const Variable near = networks.generator(perturb_latents(draws, round.z, r.latent_noise), labels, pass);
-    g.terms.push_back(
-        {"latent_consistency", latent_consistency_generator(pictures, near, {.generator = r.latent_generator})});
-  }
-  add(g.terms, orthogonality_terms(networks.generator, r.generator_orthogonality));
-  g.loss = total(g.loss, g.terms);
-  return g;
-}
 
 AdversarialGame::AdversarialGame(const Options& o)
     : Game(o.seed, o.place),
@@ -334,8 +218,10 @@ AdversarialRound AdversarialGame::discriminator_round(DataLoader& data) {
   const std::int64_t epoch = data.position().epoch, n = data.batch_size();
   Batch batch = next_batch(data);
   if (!batch.labels.defined()) batch.labels = Tensor::zeros({n}, {.dtype = DType::int64, .device = place().device});
+  const auto augmentation =
+      ada_ ? Probability(ada_->probability_on(place().device)) : Probability(options_.regularisers.augment_probability);
   return {batch.pictures, batch.labels, options_.noise(rng_, {n, latents().shape[0]}).to(place().device),
-          draws(),        epoch,        ada_ ? ada_->probability() : options_.regularisers.augment_probability};
+          draws(),        epoch,        augmentation};
 }
 
 AdversarialRound AdversarialGame::generator_round(const AdversarialRound& last) {
@@ -376,10 +262,16 @@ namespace {
 
 constexpr const char kRealScores[] = "real scores", kFakeScores[] = "fake scores";
 
+// That lies on the device; undefined if it is a number.
+Tensor adaptive_probability(const AdversarialRound& round) {
+  const Tensor* adaptive = std::get_if<Tensor>(&round.augmentation);
+  return adaptive ? *adaptive : Tensor();
+}
+
 CapturedStep::Inputs inputs_of(std::string variant, const std::vector<AdversarialRound>& rounds) {
   CapturedStep::Inputs inputs{std::move(variant), {}, {}};
   for (const AdversarialRound& round : rounds) {
-    inputs.tensors.insert(inputs.tensors.end(), {round.real, round.labels, round.z});
+    inputs.tensors.insert(inputs.tensors.end(), {round.real, round.labels, round.z, adaptive_probability(round)});
     inputs.draws.push_back(round.draws);
   }
   return inputs;
@@ -388,9 +280,11 @@ CapturedStep::Inputs inputs_of(std::string variant, const std::vector<Adversaria
 // `rounds` with what was put into the inputs.
 std::vector<AdversarialRound> rounds_of(const CapturedStep::Inputs& inputs, std::vector<AdversarialRound> rounds) {
   for (std::size_t i = 0; i < rounds.size(); ++i) {
-    rounds[i].real = inputs.tensors[3 * i];
-    rounds[i].labels = inputs.tensors[3 * i + 1];
-    rounds[i].z = inputs.tensors[3 * i + 2];
+    const Tensor* given = &inputs.tensors[4 * i];
+    rounds[i].real = given[0];
+    rounds[i].labels = given[1];
+    rounds[i].z = given[2];
+    if (given[3].defined()) rounds[i].augmentation = given[3];
     rounds[i].draws = inputs.draws[i];
   }
   return rounds;
@@ -400,9 +294,10 @@ std::vector<AdversarialRound> rounds_of(const CapturedStep::Inputs& inputs, std:
 std::string variant(const AdversarialGameOptions& o, Penalty penalty, const AdversarialRound& round) {
   const RegulariserOptions& r = o.regularisers;
   const std::int64_t n = round.z.size(0);
+  const double* augmentation = std::get_if<double>(&round.augmentation);
   return cat(penalty == Penalty::with ? "with" : "without", " penalty, best ",
              r.top_k < 1 ? top_k_at(round.epoch, n, {.gamma = r.top_k_gamma, .nu = r.top_k}) : n, ", augmented ",
-             round.augmentation);
+             augmentation ? cat(*augmentation) : "adaptively");
 }
 
 const Tensor& output(const CapturedStep::Outputs& outputs, std::string_view name) {
@@ -476,7 +371,7 @@ AdversarialGame::Outputs AdversarialGame::learn_together(AdversarialRound round,
 CapturedStep::Outputs AdversarialGame::run(CapturedStep& step, const Rounds& rounds, Penalty penalty,
                                            const CapturedStep::Work& work, const std::vector<Player*>& players) {
   const CapturedStep::Inputs inputs = inputs_of(variant(options_, penalty, rounds[0]), rounds);
-  if (ada_ || burning_in_) return work(inputs, Doing::now);
+  if (burning_in_) return work(inputs, Doing::now);
   return learn(step, inputs, work, players);
 }
 
@@ -521,10 +416,10 @@ void AdversarialGame::tell_discriminator(const Outputs& outputs, Penalty due, Nu
   for (const auto& [name, value] : outputs) {  // of the last round
     if (name == kRealScores) last_scores_.real = value;
     if (name == kFakeScores) last_scores_.fake = value;
-    if (ada_ && name == kRealScores) ada_->observe(value.to(Device::cpu));
+    if (ada_ && name == kRealScores) ada_->observe(value);
   }
   const bool kept = due == Penalty::with && (r.r1_gamma > 0 || r.r2_gamma > 0) && r.r1_interval > 1;
-  if (!tells() && !kept && !ada_ && !switcher_) return;
+  if (!tells() && !kept && !switcher_) return;
   numbers["d_loss"] = discriminator_player_.value_of(output(outputs, "d_loss"));
   if (r.r1_gamma > 0) numbers["r1"] = lazy_.at("r1").item();
   if (r.r2_gamma > 0) numbers["r2"] = lazy_.at("r2").item();

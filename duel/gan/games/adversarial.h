@@ -63,9 +63,9 @@ struct AdversarialRound {
   Tensor labels;  ///< int64 [N], of the real pictures and of those to be generated; undefined without classes
   Tensor z;       ///< [N, latent]
   Rng draws{0};   ///< for dropout, augmentations, points of penalties: each look at a round draws the same numbers
-  std::int64_t epoch = 0;   ///< of the data
-  double augmentation = 1;  ///< how likely each augmentation is
-  Variable fake{};          ///< what the generator has made of z already; undefined if it is yet to
+  std::int64_t epoch = 0;          ///< of the data
+  Probability augmentation = 1.0;  ///< how likely each augmentation is
+  Variable fake{};                 ///< what the generator has made of z already; undefined if it is yet to
 };
 
 struct DiscriminatorLoss {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "duel/gan/augment.h"
 #include "duel/gan/labels.h"
 #include "duel/gan/models/network.h"
 #include "duel/gan/penalties.h"
@@ -70,8 +71,8 @@ struct Judge {
   Network& network;
   Tensor labels;  ///< int64 [N]; undefined without classes
   const RegulariserOptions& options;
-  Rng& draws;               ///< for augmentations and dropout
-  double augmentation = 1;  ///< how likely each augmentation is
+  Rng& draws;                      ///< for augmentations and dropout
+  Probability augmentation = 1.0;  ///< how likely each augmentation is
 
   Variable scores(const Variable& pictures) { return network(pictures, labels, {.rng = &draws}); }
   Judgement judge(const Variable& pictures, PictureOrigin origin) {
