@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "apps/duel/checkpoint.h"
+#include "apps/duel/describe_options.h"
 #include "apps/duel/run_directory.h"
 #include "duel/autograd/ops.h"
 #include "duel/gan/pictures.h"
@@ -17,11 +18,11 @@ namespace {
 
 constexpr const char* kAveraged = "generator_ema";
 
-// The length of an auto-encoder's codes; it must be a variational one.
-std::int64_t code_length(Network& network, const std::string& name) {
+// The length of the codes of an auto-encoder, which lies on `device`; it must be a variational one.
+std::int64_t code_length(Network& network, Device device, const std::string& name) {
   const NoGrad no_grad;
   const Shape& s = network.input().shape;
-  const Tensor picture = Tensor::zeros({1, s[0], s[1], s[2]});
+  const Tensor picture = Tensor::zeros({1, s[0], s[1], s[2]}, {.device = device});
   const Pass pass{.mode = Mode::eval};
   if (!network.reconstruct(picture, pass).posterior.mu.defined())
     throw UsageError(
@@ -33,11 +34,34 @@ std::int64_t code_length(Network& network, const std::string& name) {
 
 }  // namespace
 
+void add_options(CLI::App& app, PlaceLine& line) {
+  TrainOptions defaults;
+  describe_run(defaults, [&](const OptionInfo& info, const auto& value) {
+    const std::string_view name = info.name;
+    if (name != "device" && name != "precision") return;
+    app.add_option_function<std::string>(
+           flag(name), [&line, name](const std::string& word) { line.given[name] = word; },
+           fmt::format("{} ({})", info.help, expects(info, value)))
+        ->type_name("")
+        ->default_str(as_json(value).template get<std::string>());
+  });
+}
+
+Device place(Network& network, const PlaceLine& line) {
+  const TrainOptions options = resolve({{line.given, ""}});
+  const Place chosen = training_place(options);
+  use_precision(options);
+  to(network, chosen.device);
+  network.compute_in(chosen.activations);
+  return chosen.device;
+}
+
 void add_options(CLI::App& app, GeneratorLine& line) {
   app.add_option("--run", line.run, "this run's latest checkpoint")->type_name("FOLDER");
   app.add_option("--checkpoint", line.checkpoint, "this checkpoint of a run")->type_name("FILE");
   app.add_option("--weights", line.weights, "these weights, of any system, of the network --model")->type_name("FILE");
   add_options(app, line.published);
+  add_options(app, line.place);
 }
 
 void add_network_option(CLI::App& app, GeneratorLine& line) {
@@ -142,7 +166,9 @@ Generator::Loaded Generator::from_weights(const GeneratorLine& line) {
 
 Generator::Loaded Generator::load(const GeneratorLine& line) {
   check_line(line);
-  return line.weights.empty() ? from_checkpoint(line) : from_weights(line);
+  Loaded loaded = line.weights.empty() ? from_checkpoint(line) : from_weights(line);
+  loaded.device = place(loaded.network, line.place);
+  return loaded;
 }
 
 Generator::Generator(const GeneratorLine& line) : Generator(load(line)) {}
@@ -150,7 +176,7 @@ Generator::Generator(const GeneratorLine& line) : Generator(load(line)) {}
 Generator::Generator(Loaded loaded)
     : loaded_(std::move(loaded)),
       latent_(loaded_.decoder == Decoder::none ? loaded_.network.input().shape[0]
-                                               : code_length(loaded_.network, loaded_.name)) {
+                                               : code_length(loaded_.network, loaded_.device, loaded_.name)) {
   if (loaded_.decoder != Decoder::none) loaded_.classes = 1;
   if (loaded_.exact_conv) exact_.emplace();
 }
@@ -166,7 +192,7 @@ Tensor Generator::draw_latents(Rng& rng, std::int64_t count, const LatentOptions
 Variable Generator::operator()(const Variable& z, const Tensor& labels, const Pass& pass) {
   Network& network = loaded_.network;
   switch (loaded_.decoder) {
-    case Decoder::none: return network(z, network.input().classes > 0 ? labels : Tensor(), pass);
+    case Decoder::none: return network(z, network.input().classes > 0 ? labels.to(device()) : Tensor(), pass);
     case Decoder::tanh: return network.decode(z, pass);
     case Decoder::sigmoid: return 2 * network.decode(z, pass) - 1;
   }
@@ -175,7 +201,7 @@ Variable Generator::operator()(const Variable& z, const Tensor& labels, const Pa
 
 Shape Generator::picture() {
   const NoGrad no_grad;
-  const Shape s = (*this)(Tensor::zeros({1, latent_}), labels_in_turn(1, 1)).shape();
+  const Shape s = (*this)(Tensor::zeros({1, latent_}, {.device = device()}), labels_in_turn(1, 1)).shape();
   return {s[1], s[2], s[3]};
 }
 
@@ -185,7 +211,9 @@ Tensor Generator::draw(const Tensor& z, const Tensor& labels, std::int64_t batch
   Tensor all;
   for (std::int64_t begin = 0; begin < n; begin += batch_size) {
     const std::int64_t end = std::min(n, begin + batch_size);
-    const Tensor pictures = to_uint8((*this)(z.slice(0, begin, end), labels.slice(0, begin, end)).value());
+    const Tensor pictures = in_memory("a smaller --batch-size", [&] {
+      return to_uint8((*this)(z.slice(0, begin, end).to(device()), labels.slice(0, begin, end)).value());
+    });
     if (begin == 0)
       all = Tensor::empty({n, pictures.size(1), pictures.size(2), pictures.size(3)}, {.dtype = DType::uint8});
     all.slice(0, begin, end).copy_(pictures);

@@ -222,6 +222,11 @@ AdversarialGameOptions adversarial_options(const TrainOptions& o) {
   return game;
 }
 
+void use_precision(const TrainOptions& o) {
+  if (device_named(o.device) == Device::cuda)
+    cuda_functions()->set_precision(o.precision == "fp32" ? Precision::fp32 : Precision::tf32);
+}
+
 Place training_place(const TrainOptions& o) {
   const Device device = device_named(o.device);
   return {.device = device,

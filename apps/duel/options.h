@@ -199,6 +199,8 @@ AdversarialGameOptions adversarial_options(const TrainOptions& options);
 
 /// The game that the options are about, with networks for the data's sizes.
 std::unique_ptr<Game> make_game(const TrainOptions& options, std::uint64_t seed);
+/// Has products computed as the options say where they say: in the whole process.
+void use_precision(const TrainOptions& options);
 /// Where the options say that games compute. Throws for a device that cannot be used.
 Place training_place(const TrainOptions& options);
 

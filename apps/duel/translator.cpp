@@ -158,6 +158,7 @@ Translator::Loaded Translator::load(const TranslatorLine& line) {
   const Shape& input = loaded.network.input().shape;
   if (input.dim() != 3 || (input[0] != 1 && input[0] != 3))
     throw UsageError(fmt::format("{} makes no pictures of pictures with one or three channels", loaded.name));
+  loaded.device = place(loaded.network, line.from.place);
   return loaded;
 }
 
@@ -183,18 +184,19 @@ Tensor Translator::network_input(const Tensor& picture) const {
   return (0.299 * channel(0) + 0.587 * channel(1) + 0.114 * channel(2)).value();
 }
 
-// What the sides lack to what the network takes is filled by reflection, and cut off again.
+// What the sides lack to what the network takes is filled by reflection, and cut off again. x and the result lie on the
+// CPU, so that the network's device holds no more than a tile.
 Tensor Translator::padded_and_cut(const Tensor& x) {
   const std::int64_t h = x.size(2), w = x.size(3);
   const auto missing = [&](std::int64_t side) { return rounded_up(side, loaded_.step) - side; };
   check(missing(h) < h && missing(w) < w, "translate", "a picture of ", h, " x ", w, " is too small for ", loaded_.name,
         ", whose pictures' sides are multiples of ", loaded_.step, ": resize it with --size ",
         loaded_.trained ? "trained" : cat(rounded_up(std::max(h, w), loaded_.step)));
-  const Variable padded = pad2d(x, {.h = {0, missing(h)}, .w = {0, missing(w)}}, PadMode::reflect);
+  const Variable padded = pad2d(x.to(loaded_.device), {.h = {0, missing(h)}, .w = {0, missing(w)}}, PadMode::reflect);
   const Tensor y = loaded_.network(padded, {}, {.mode = mode_, .rng = &draws_}).value();
   check(y.size(2) == padded.size(2) && y.size(3) == padded.size(3), "translate", loaded_.name, " makes ", y.size(2),
         " x ", y.size(3), " pixels of ", padded.size(2), " x ", padded.size(3), ", not a picture of the same size");
-  return y.slice(2, 0, h).slice(3, 0, w);
+  return y.slice(2, 0, h).slice(3, 0, w).to(Device::cpu);
 }
 
 Tensor Translator::in_tiles(const Tensor& x) {

@@ -14,7 +14,7 @@ struct TranslatorLine {
   std::optional<std::int64_t> overlap;
   std::uint64_t seed = 0;
 };
-/// --run and so on, --direction, --mode, --size, --tile, --overlap, --seed.
+/// --run, --device and so on, --direction, --mode, --size, --tile, --overlap, --seed.
 void add_options(CLI::App& app, TranslatorLine& line);
 
 class Translator {
@@ -22,9 +22,9 @@ class Translator {
   /// Throws UsageError, naming the option, for networks that make no pictures of pictures.
   explicit Translator(const TranslatorLine& line);
 
-  /// `picture` [C, H, W] from 0 to 255, of any numbers, C = 1 or 3; what becomes of it: uint8 [1 or 3, H, W] with the H
-  /// and W of `size`, or its own. Throws for pictures that keep a size from which they can't be reflected to one that
-  /// the network takes.
+  /// `picture` [C, H, W] from 0 to 255 on the CPU, of any numbers, C = 1 or 3; what becomes of it: uint8 [1 or 3, H, W]
+  /// there, with the H and W of `size`, or its own. Throws for pictures that keep a size from which they can't be
+  /// reflected to one that the network takes.
   Tensor operator()(const Tensor& picture);
 
   /// What every picture is resized to first, as --size says; none: they keep their sizes.
@@ -37,6 +37,7 @@ class Translator {
     std::optional<Size2> trained{};  // the one size of pictures in training, if there was one
     bool colourises = false, exact_conv = false;
     std::string name{};
+    Device device = Device::cpu;
   };
   Translator(Loaded loaded, const TranslatorLine& line);
   static Loaded load(const TranslatorLine& line);

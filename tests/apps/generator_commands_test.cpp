@@ -11,6 +11,7 @@
 #include "duel/gan/media/zip_archive.h"
 #include "duel/gan/models/catalogue.h"
 #include "duel/nn/weights.h"
+#include "duel/tensor/devices.h"
 #include "duel/tensor/rng.h"
 #include "tests/apps/program.h"
 #include "tests/support/tensors.h"
@@ -146,6 +147,32 @@ TEST_CASE("wrong ways of drawing are refused, with the option's name") {
     CHECK(contains(r.err, wrong.front()));
   }
   CHECK_FALSE(fs::exists(t.folder / "out"));
+}
+
+TEST_CASE("they draw on the device that they are told, if it is there") {
+  const Trained t;
+  REQUIRE(t.sample({"--num-samples", "4", "--device", "cpu"}).code == 0);
+  REQUIRE(t.sample({"--num-samples", "4", "--device", "cpu", "--precision", "bf16"}, "bf16").code == 0);
+  const fs::path drawn = t.folder / "out" / "grid.png";
+  CHECK(file_content(drawn) == file_content(t.folder / "bf16" / "grid.png"));  // a GPU's
+  for (const char* command : {"sample", "interpolate", "neighbours", "project"}) {
+    CAPTURE(command);
+    const std::string out = t.path("elsewhere.png");
+    const Words words = t.words(command, {"--out", out}) +
+                        (command == std::string("project") ? Words{drawn.string(), "--steps", "1"} : Words{});
+    for (const Words& wrong : {Words{"--device", "gpu"}, Words{"--precision", "fp16"}}) {
+      const Result r = run(words + wrong);
+      check_refused(r);
+      CHECK_MESSAGE(contains(r.err, wrong.front() + " must be one of "), r.err);
+    }
+    const std::string problem = duel::device_problem(duel::Device::cuda);
+    const Result r = run(words + Words{"--device", "cuda"});
+    CHECK(r.code == (problem.empty() ? 0 : 1));
+    CHECK_MESSAGE(contains(r.err, problem), r.err);
+    CHECK(fs::exists(out) == problem.empty());
+    CHECK_MESSAGE(run(words + Words{"--device", "best"}).code == 0, command);
+    fs::remove_all(out);
+  }
 }
 
 TEST_CASE("interpolations begin and end with what sample draws") {

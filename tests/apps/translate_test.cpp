@@ -146,8 +146,9 @@ TEST_CASE("tiles pass into one another, and a tile as large as the picture is th
   const std::vector<double> a = doubles(whole), b = doubles(tiled);
   for (std::size_t i = 0; i < a.size(); ++i) sum += std::abs(a[i] - b[i]);
   CHECK(sum / static_cast<double>(a.size()) < 20);
-  for (const Words& wrong : {Words{"--tile", "-1"}, Words{"--tile", "16", "--overlap", "9"}, Words{"--mode", "test"},
-                             Words{"--direction", "a_to_b"}, Words{"--model", "CycleGAN-resnet_6blocks"}}) {
+  for (const Words& wrong :
+       {Words{"--tile", "-1"}, Words{"--tile", "16", "--overlap", "9"}, Words{"--mode", "test"},
+        Words{"--direction", "a_to_b"}, Words{"--model", "CycleGAN-resnet_6blocks"}, Words{"--device", "gpu"}}) {
     const Result r = t.translate("run", t.folder / "large.png", "wrong", wrong);
     CHECK(r.code == 2);
     CHECK_MESSAGE(is_one_error(r.err), r.err);

@@ -210,6 +210,7 @@ Command neighbours_command(CLI::App& program) {
   app->allow_extras();
   app->add_option("--run", line->from.run, "of this run: its latest checkpoint, and its data")->type_name("FOLDER");
   add_network_option(*app, line->from);
+  add_options(*app, line->from.place);
   app->add_option("--data", line->data, "where the run's data are now; default: where they were")->type_name("PATH");
   const auto number = [&](const char* option, std::int64_t& value, const char* help) {
     app->add_option(option, value, help)->capture_default_str()->type_name("N");

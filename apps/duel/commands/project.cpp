@@ -49,7 +49,7 @@ struct Shot {
 struct Projection {
   std::vector<double> errors;  // of each start, mean squares
   std::vector<Shot> shots;
-  Tensor z;
+  Tensor z;  // on the CPU
 };
 
 void check_numbers(const ProjectLine& line) {
@@ -86,9 +86,10 @@ Variable loss_of(const Variable& pictures, const Variable& target, const Project
                     sum(mean_squares(adaptive_avg_pool2d(pictures, small), adaptive_avg_pool2d(target, small)));
 }
 
+// `target` and `labels` lie on the generator's device.
 Projection projected(Generator& generator, const Tensor& target, const Tensor& labels, const ProjectLine& line) {
   Rng draws = Rng(line.seed).split();  // not the noise that sample draws
-  Latents latents{Variable::leaf(generator.draw_latents(draws, line.starts))};
+  Latents latents{Variable::leaf(generator.draw_latents(draws, line.starts).to(generator.device()))};
   Adam optimizer(latents, {.lr = line.lr});
   Projection result;
   const std::int64_t shown = std::min(kShown - 1, line.steps);
@@ -102,7 +103,7 @@ Projection projected(Generator& generator, const Tensor& target, const Tensor& l
     }
     optimizer.step(gradients(loss_of(pictures, target, line), optimizer));
   }
-  result.z = latents.z.value();
+  result.z = latents.z.value().to(Device::cpu);
   return result;
 }
 
@@ -119,7 +120,9 @@ int project(const ProjectLine& line) {
   if (!line.label.empty()) only = generator.find_class(line.label, "--class");
   const Tensor labels = labels_in_turn(line.starts, generator.classes(), only);
   const Tensor target = target_of(line.in, generator.picture());
-  const Projection p = projected(generator, target, labels, line);
+  const Projection p = in_memory("fewer --starts", [&] {
+    return projected(generator, target.to(generator.device()), labels.to(generator.device()), line);
+  });
   const auto best = std::min_element(p.errors.begin(), p.errors.end()) - p.errors.begin();
 
   std::vector<Tensor> columns{target, p.shots.back().pictures.slice(0, best, best + 1)};

@@ -87,7 +87,10 @@ void set_standing_statistics(const Drawing& d, const LatentOptions& noise) {
   for (std::int64_t i = 0; i < d.line.standing_statistics; ++i) {
     const Tensor z = d.generator.draw_latents(draws, d.line.batch_size, noise);
     const Tensor labels = draws.integers({d.line.batch_size}, d.generator.classes());
-    d.generator(z, labels, {.mode = Mode::train, .rng = &draws, .statistics = StatisticsUpdate::cumulative});
+    in_memory("a smaller --batch-size", [&] {
+      d.generator(z.to(d.generator.device()), labels,
+                  {.mode = Mode::train, .rng = &draws, .statistics = StatisticsUpdate::cumulative});
+    });
   }
 }
 

@@ -170,8 +170,7 @@ int train(TrainLine line) {
   if (options.threads > 0) set_num_threads(static_cast<int>(options.threads));
   std::optional<ExactConvolutions> exact;
   if (options.exact_conv) exact.emplace();
-  if (device == Device::cuda)
-    cuda_functions()->set_precision(options.precision == "fp32" ? Precision::fp32 : Precision::tf32);
+  use_precision(options);
   fmt::print("computing on {}\n", backend(device).describe());
 
   // Everything that can be wrong with the options or the data shows here, before anything is removed or written.

@@ -85,6 +85,8 @@ Tensor translation(Translator& translator, const fs::path& file) {
   std::string why;
   try {
     return translator(read_picture(file));
+  } catch (const OutOfMemory& e) {
+    why = fmt::format("{}; --tile takes less", e.what());
   } catch (const Error& e) {
     why = e.what();
   } catch (const std::bad_alloc&) {
