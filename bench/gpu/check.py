@@ -32,7 +32,7 @@ STAGES = {"probe": 40, "build": 270, "ceilings": 25, "tests": 70, "parity": 60, 
 
 # Of our own kernels, small enough for a tool that makes them some hundred times as slow.
 SANITIZED = ["pointwise", "reduce", "norm", "group_norm", "softmax", "attention", "resample", "pool", "optim", "random",
-             "copy", "epilogue"]
+             "copy", "epilogue", "spectral"]
 
 
 # Of the first step's losses, of the first four's, of the mean over all: rounding grows about tenfold with each step,

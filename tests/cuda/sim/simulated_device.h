@@ -1,4 +1,5 @@
-// What tests can set and see of the simulated device.
+// What tests can set and see of the simulated device. With DUEL_SIM_RECORDS in the environment each recording's kernels
+// are counted on standard error: what a step costs in launches.
 #pragma once
 
 #include <cstddef>

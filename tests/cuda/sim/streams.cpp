@@ -1,10 +1,14 @@
 // Streams, events and graphs of the simulated device. Work is queued, and done only when the host waits for it: what
 // reads a result, or overwrites a buffer, without waiting is wrong here every time.
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "device.h"
@@ -34,6 +38,7 @@ struct CUstream_st {
   cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
   cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeGlobal;
   Operations captured;
+  std::map<std::string, int> captured_kernels;  // how often each
 };
 
 struct CUevent_st {
@@ -86,6 +91,16 @@ void finish(Mark& mark) {
 void invalidate(CUstream_st& s) {
   s.capture = cudaStreamCaptureStatusInvalidated;
   s.captured.clear();
+  s.captured_kernels.clear();
+}
+
+/// On standard error, if DUEL_SIM_RECORDS is set.
+void tell_kernels(const std::map<std::string, int>& kernels) {
+  if (!std::getenv("DUEL_SIM_RECORDS")) return;
+  int launches = 0;
+  for (const auto& [name, count] : kernels) launches += count;
+  std::fprintf(stderr, "recorded %d launches:\n", launches);
+  for (const auto& [name, count] : kernels) std::fprintf(stderr, "%6d %s\n", count, name.c_str());
 }
 
 /// A call that `s` cannot take while it captures: spoils the capture.
@@ -143,7 +158,10 @@ void enqueue(Launch launch, cudaStream_t stream) {
   if (!is_present()) return void(report(cudaErrorInsufficientDriver));
   if (!s) return void(report(cudaErrorInvalidResourceHandle));
   if (const cudaError_t error = launch_problem(launch)) return void(report(error));
-  if (s->capture == cudaStreamCaptureStatusNone) ++mutable_counters().launches;
+  if (s->capture == cudaStreamCaptureStatusNone)
+    ++mutable_counters().launches;
+  else
+    ++s->captured_kernels[launch.name];
   report(submit(*s, [launch = std::move(launch)] { run(launch); }));
 }
 
@@ -346,6 +364,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   if (status == cudaStreamCaptureStatusInvalidated) return report(cudaErrorStreamCaptureInvalidated);
   *graph = new CUgraph_st{std::move(stream->captured)};
   stream->captured.clear();
+  tell_kernels(stream->captured_kernels);
+  stream->captured_kernels.clear();
   return cudaSuccess;
 }
 
