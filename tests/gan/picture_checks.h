@@ -18,7 +18,7 @@ inline Tensor random_picture(std::int64_t channels, Size2 size) {
 }
 
 /// About 40 elements in their logical order, as float64.
-inline Tensor sample(const Tensor& t) {
+inline Tensor picture_sample(const Tensor& t) {
   return t.to(DType::float64).reshape({-1}).slice(0, 0, t.numel(), std::max<std::int64_t>(1, t.numel() / 37));
 }
 

@@ -34,7 +34,7 @@ TEST_CASE("resize: PIL's bytes, in every layout") {
       const Tensor picture = random_picture(c.channels, c.from), resized = resize(picture, c.to, filter);
       CHECK(resized.shape() == Shape{c.channels, c.to.h, c.to.w});
       CHECK(resized.strides() == Shape{1, c.to.w * c.channels, c.channels});
-      CHECK(doubles(sample(resized)) == doubles(golden.tensor(key)));
+      CHECK(doubles(picture_sample(resized)) == doubles(golden.tensor(key)));
       for (View view : kViews) CHECK(doubles(resize(as_view(picture, view), c.to, filter)) == doubles(resized));
     }
 }
@@ -48,7 +48,7 @@ TEST_CASE("resize: floats as PIL's mode F has them") {
       CAPTURE(key);
       const Tensor resized = resize(random_levels(c.channels, c.from).to(DType::float32), c.to, filter);
       CHECK(resized.dtype() == DType::float32);
-      CHECK(difference(sample(resized), golden.tensor(key)) <= tolerance::kRoundingsSingle);
+      CHECK(difference(picture_sample(resized), golden.tensor(key)) <= tolerance::kRoundingsSingle);
     }
 }
 

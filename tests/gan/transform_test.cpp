@@ -59,7 +59,7 @@ TEST_CASE("transform: every policy as in PIL, with the same draws, in every layo
         const Tensor result = transform(options, {picture}, draws).picture;
         CHECK(doubles(golden.tensor(key + " size")) ==
               std::vector{static_cast<double>(result.size(1)), static_cast<double>(result.size(2))});
-        CHECK(doubles(sample(result)) == doubles(golden.tensor(key)));
+        CHECK(doubles(picture_sample(result)) == doubles(golden.tensor(key)));
         CHECK(result.strides() == Shape{1, result.size(2) * result.size(0), result.size(0)});
         for (View view : kViews) {
           Rng again = before;
