@@ -12,15 +12,7 @@ namespace {
 
 using namespace tiles;
 
-/// The largest of 16 threads side by side, the same in each.
-template <class C>
-__device__ C row_max(C v) {
-  for (int step = kSide / 2; step > 0; step /= 2) {
-    const C other = __shfl_xor_sync(0xffffffffu, v, step);
-    v = other > v ? other : v;
-  }
-  return v;
-}
+/// The sum over the threads of a row, the same in each.
 template <class C>
 __device__ C row_sum(C v) {
   for (int step = kSide / 2; step > 0; step /= 2) v += __shfl_xor_sync(0xffffffffu, v, step);
@@ -46,7 +38,7 @@ struct RunningSoftmax {
         scores[i][j] = column(j) < columns ? scores[i][j] * scale : static_cast<C>(-HUGE_VAL);
         found = scores[i][j] > found ? scores[i][j] : found;
       }
-      found = row_max(found);
+      found = max_across<kSide>(found);
       const C shift = found == static_cast<C>(-HUGE_VAL) ? C(0) : found;  // nothing but -inf so far: p = 0
       const C correction = math::exp(top[i] - shift);
       top[i] = found;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "duel/cuda/attention_tiles.cuh"
 #include "duel/cuda/kernels.h"
 #include "duel/cuda/strided.cuh"
 #include "duel/tensor/math.h"
@@ -14,15 +15,6 @@ namespace {
 template <int V, class F>
 __device__ void along_row(std::int64_t n, const F& f) {
   for (std::int64_t i = threadIdx.x % kWarp * V; i < n; i += kWarp * V) f(i);
-}
-
-template <class C>
-__device__ C warp_max(C v) {
-  for (int step = kWarp / 2; step > 0; step /= 2) {
-    const C other = __shfl_xor_sync(0xffffffffu, v, step);
-    v = other > v ? other : v;
-  }
-  return v;
 }
 
 /// Rows of scores become their softmax, of `scale` times them, in place; a warp for each.
@@ -39,7 +31,7 @@ __global__ void __launch_bounds__(kThreads)
     DUEL_UNROLL
     for (int j = 0; j < V; ++j) top = C(pack.v[j]) * scale > top ? C(pack.v[j]) * scale : top;
   });
-  top = warp_max(top);
+  top = tiles::max_across<kWarp>(top);
   const C shift = top == static_cast<C>(-HUGE_VAL) ? C(0) : top;
   C sum = 0;
   along_row<V>(n, [&](std::int64_t i) {

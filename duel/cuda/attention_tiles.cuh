@@ -65,6 +65,16 @@ struct Matrix {
 
 #if defined(__CUDACC__) || defined(DUEL_SIMULATED_CUDA)
 
+/// The largest of so many threads side by side, a power of two up to a warp; the same in each.
+template <int threads, class C>
+__device__ inline C max_across(C v) {
+  for (int step = threads / 2; step > 0; step /= 2) {
+    const C other = __shfl_xor_sync(0xffffffffu, v, step);
+    v = other > v ? other : v;
+  }
+  return v;
+}
+
 __device__ inline int thread_x() { return static_cast<int>(threadIdx.x) % kSide; }
 __device__ inline int thread_y() { return static_cast<int>(threadIdx.x) / kSide; }
 /// The column, within a tile, of this thread's number j: pairs, so that a half warp reads a run of memory.

@@ -1,4 +1,5 @@
 // Spectral normalisation: the power method and the gradient through sigma, by products of matrices and vectors.
+#include <algorithm>
 #include <cmath>
 
 #include "duel/tensor/cpu/gemm.h"
