@@ -12,6 +12,7 @@ list(REMOVE_ITEM tests ${simulated_tests})
 add_library(duel_cuda_tests OBJECT ${tests} ${table})
 target_link_libraries(duel_cuda_tests PRIVATE duel_test_support)
 target_compile_options(duel_cuda_tests PRIVATE -O1)
+duel_precompile(duel_cuda_tests <doctest/doctest.h>)
 
 if(DUEL_SANITIZE MATCHES "thread")  # it does not follow the fibers
   return()
