@@ -14,7 +14,8 @@ namespace duel::cuda {
 void check_status(cudaError_t status, const char* call, std::source_location where = std::source_location::current());
 #define DUEL_CUDA_CHECK(call) ::duel::cuda::check_status(call, #call)
 
-/// The one stream of this process: kernels, copies and libraries work in the order in which they were asked.
+/// The one stream of this process: kernels, copies and libraries work in the order in which they were asked. (What
+/// travels beside it, to memory that only it writes, is in upload.cpp.)
 cudaStream_t stream();
 
 /// The properties of the device that is used: the current one of the CUDA runtime when it was first needed.

@@ -102,6 +102,25 @@ TEST_CASE("cuda copy: repeated and strided elements to and from the host" * on_c
   }
 }
 
+// Nothing is waited for between the uploads, and what they write is read in between.
+TEST_CASE("cuda copy: uploads arrive in order, however many and large" * on_cuda()) {
+  constexpr std::int64_t kMegabyte = std::int64_t{1} << 20;
+  for (const std::int64_t n : {std::int64_t{100}, std::int64_t{1} << 16, (std::int64_t{1} << 16) + 1, kMegabyte}) {
+    const Tensor place = Tensor::zeros({n}, {.dtype = DType::uint8, .device = Device::cuda});
+    std::vector<Tensor> seen;
+    for (int i = 0; i < 9; ++i) {
+      Tensor host = Tensor::full({n}, i + 1, {.dtype = DType::uint8});
+      cuda().copy(host, place);
+      host.fill_(99);
+      seen.push_back(place.clone());
+    }
+    for (int i = 0; i < 9; ++i)
+      CHECK(same(seen[static_cast<std::size_t>(i)], Tensor::full({n}, i + 1, {.dtype = DType::uint8})));
+  }
+  const Tensor large = Rng(1).integers({41 * kMegabyte + 3}, 256).to(DType::uint8);
+  CHECK(same(large.to(Device::cuda), large));
+}
+
 TEST_CASE("cuda copy: nothing to copy, and one element" * on_cuda()) {
   cuda().copy(Tensor::empty({0, 3}), Tensor::empty({0, 3}, {.device = Device::cuda}));
   CHECK(Tensor::scalar(2.5, DType::float64, Device::cuda).item() == 2.5);
