@@ -1,4 +1,5 @@
 // The game that a run's options are about: its networks fitted to the data, its losses, rates and regularisers.
+#include <algorithm>
 #include <fmt/format.h>
 
 #include "apps/duel/options.h"
@@ -21,7 +22,8 @@ void fit(Blueprint& network, const Use& use) {
     if (network.get(name)) network.set(name, text);
   };
   const Shape& size = use.out;
-  const bool both_sides = network.get("size").value_or("").find('x') != std::string::npos;
+  const std::string sides = network.get("size").value_or("");
+  const bool both_sides = std::count(sides.begin(), sides.end(), 'x') > 0;  // g++ 12 warns, wrongly, of sides.find('x')
   set("channels", to_text(use.out[0]));
   set("in_channels", to_text(use.in[0]));
   set("out_channels", to_text(use.out[0]));
