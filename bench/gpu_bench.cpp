@@ -171,6 +171,8 @@ Json time_step(const DeviceArguments& a, const Named& named) {
            {"capture", a.capture == Capture::on ? "on" : "off"},
            {"losses", losses}};
   if (const std::string refusal = step->refusal(); !refusal.empty()) row["not_recorded"] = refusal;
+  if (a.device == Device::cuda)
+    if (const std::int64_t count = cuda_functions()->unplanned_convolutions()) row["without_plan"] = count;
   if (a.seconds == 0) return row;
   std::int64_t number = a.steps, group = 0;
   const auto next = [&] { step->run(number++, Telling::nothing); };

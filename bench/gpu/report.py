@@ -149,6 +149,15 @@ def benchmark(report):
          "PyTorch MB"], rows)
 
 
+def trouble(row):
+    """What is wrong with one way of doing a step, in one line; "" if nothing is."""
+    if "error" in row:
+        return " ".join(row["error"].split())
+    if "not_recorded" in row:
+        return "not recorded: " + " ".join(row["not_recorded"].split())
+    return f"cuDNN has no plan for {row['without_plan']} convolutions" if "without_plan" in row else ""
+
+
 def details(report):
     """Every way of each workload, ours and PyTorch's."""
     ours, theirs = report.get("ours", {}), report.get("torch", {})
@@ -170,9 +179,8 @@ def details(report):
                                                   [[n, *(cell(found.get(f"{n}={c}")) for c in columns)] for n in names])
             reasons = {}
             for way, row in found.items():
-                if "error" in row or "not_recorded" in row:
-                    reason = " ".join((row.get("error") or "not recorded: " + row["not_recorded"]).split())
-                    reasons.setdefault(reason, []).append(way)
+                if trouble(row):
+                    reasons.setdefault(trouble(row), []).append(way)
             lines += [""] + [f"- {', '.join(ways[:3])}{' ...' if len(ways) > 3 else ''}: {reason}"
                              for reason, ways in reasons.items()] + [""]
     return lines

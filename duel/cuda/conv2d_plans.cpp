@@ -1,6 +1,7 @@
 #include "duel/cuda/conv2d_plans.h"
 
 #include <algorithm>
+#include <atomic>
 #include <exception>
 #include <limits>
 #include <map>
@@ -8,6 +9,7 @@
 #include <optional>
 
 #include "duel/cuda/conv2d_plan_file.h"
+#include "duel/cuda/products.h"
 #include "duel/cuda/runtime.h"
 #include "duel/tensor/tensor.h"
 
@@ -34,19 +36,24 @@ class Event {
   cudaEvent_t event_ = nullptr;
 };
 
-/// The shortest of some runs, after one that is not counted. The later ones are left out if that one took more than
-/// twice `best`.
+/// Of one execution: the shortest of some runs, after one that is not counted. The later ones are left out if the first
+/// took more than twice `best`.
 double milliseconds(const ExecutionPlan& plan, const Conv2dPointers& tensors, double best) {
   const Tensor workspace = Tensor::empty({plan.workspace_bytes()}, {DType::uint8, Device::cuda});
   Event before, after;
+  const auto execute = [&] { plan.execute(tensors, workspace.mutable_data<std::uint8_t>()); };
+  // Behind an execution that the device is busy with while the host asks for the others: else it is the host's time
+  // that is taken.
   const auto run = [&] {
+    constexpr int kExecutions = 5;
+    execute();
     before.record();
-    plan.execute(tensors, workspace.mutable_data<std::uint8_t>());
+    for (int i = 0; i < kExecutions; ++i) execute();
     after.record();
-    return after.milliseconds_since(before);
+    return after.milliseconds_since(before) / kExecutions;
   };
-  run();  // loads its kernels
-  constexpr int kRuns = 4;
+  execute();  // loads its kernels
+  constexpr int kRuns = 3;
   double shortest = run();
   for (int i = 1; i < kRuns && shortest < 2 * best; ++i) shortest = std::min(shortest, run());
   return shortest;
@@ -70,6 +77,8 @@ ExecutionPlan& fastest(std::vector<ExecutionPlan>& candidates, const Conv2dPoint
   if (!winner) std::rethrow_exception(problem);
   return *winner;
 }
+
+std::atomic<std::int64_t> unplanned = 0;
 
 /// The plans of this process.
 class Plans {
@@ -98,7 +107,10 @@ class Plans {
     constexpr std::size_t kCandidates = 16;
     std::vector<ExecutionPlan> candidates =
         plan_convolution(problem, device_, {.plans = timed ? kCandidates : std::size_t{1}});
-    if (candidates.empty()) return std::nullopt;
+    if (candidates.empty()) {
+      ++unplanned;
+      return std::nullopt;
+    }
     if (!timed) return std::move(candidates.front());
     ExecutionPlan& winner = fastest(candidates, tensors);
     file_->keep(problem, winner);
@@ -120,6 +132,8 @@ Conv2dProblem with_padded_channels(Conv2dProblem p) {
   p.y[1] = p.w[0] = std::max(p.y[1], kEight);
   return p;
 }
+
+std::int64_t unplanned_convolutions() { return unplanned; }
 
 const ExecutionPlan* conv2d_plan(const Conv2dProblem& problem, const Conv2dPointers& tensors) {
   static Plans& plans = *new Plans;  // never destroyed: cuDNN may be gone before

@@ -39,6 +39,7 @@ const DeviceFunctions& functions() {
       .release_cached_memory = release_cached_memory,
       .synchronize = synchronize,
       .set_precision = set_precision,
+      .unplanned_convolutions = unplanned_convolutions,
       .begin_capture = begin_capture,
       .end_capture = end_capture,
       .abandon_capture = abandon_capture,

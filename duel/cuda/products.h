@@ -1,6 +1,8 @@
 // How matrix products and convolutions of float32 are computed on this device.
 #pragma once
 
+#include <cstdint>
+
 #include "duel/tensor/precision.h"
 
 namespace duel::cuda {
@@ -9,5 +11,7 @@ namespace duel::cuda {
 Precision precision();
 /// Of the whole process.
 void set_precision(Precision precision);
+/// As their namesake in DeviceFunctions.
+std::int64_t unplanned_convolutions();
 
 }  // namespace duel::cuda

@@ -29,6 +29,8 @@ struct DeviceFunctions {
   /// Waits until all that was asked for has been done; throws what went wrong in it.
   void (*synchronize)();
   void (*set_precision)(Precision precision);
+  /// How many convolutions, by sizes and pass, were left to plain kernels so far since cuDNN has no plan for them.
+  std::int64_t (*unplanned_convolutions)();
 
   // Recording: what the kernels are asked for between the two is kept instead of done. See CapturedStep.
   void (*begin_capture)();

@@ -133,6 +133,7 @@ void check_network(Network network, const Tensor& input, const Tensor& labels) {
 }
 
 TEST_CASE("networks give on CUDA what they give on the CPU, and nearly so in bfloat16" * on_cuda()) {
+  const PrecisionGuard guard(Precision::fp32);
   for (const Chosen& chosen : kNetworks) {
     INFO(std::string(chosen.name));
     CatalogueEntry entry = catalogue_entry(chosen.name);

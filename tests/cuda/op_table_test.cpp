@@ -86,6 +86,7 @@ TEST_CASE("operations give on CUDA what they give on the CPU, in float64" * on_c
 }
 
 TEST_CASE("operations on CUDA in float32 follow the CPU's in float64" * on_cuda()) {
+  const PrecisionGuard guard(Precision::fp32);
   check_table(DType::float32, tolerance::kSingle * 10, [](const std::string&) { return false; });
 }
 

@@ -20,15 +20,6 @@ constexpr Arithmetic kArithmetics[] = {{"float64", DType::float64, Precision::tf
                                        {"TF32", DType::float32, Precision::tf32, 2e-3},
                                        {"bfloat16", DType::bfloat16, Precision::tf32, 1e-2}};
 
-/// Sets the precision for as long as it lives.
-class PrecisionGuard {
- public:
-  explicit PrecisionGuard(Precision precision) { cuda_functions()->set_precision(precision); }
-  ~PrecisionGuard() { cuda_functions()->set_precision(Precision::tf32); }
-  PrecisionGuard(const PrecisionGuard&) = delete;
-  PrecisionGuard& operator=(const PrecisionGuard&) = delete;
-};
-
 constexpr Layout kLast = Layout::channels_last;
 
 Tensor twin_result(const Tensor& like) {

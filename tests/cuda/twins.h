@@ -19,6 +19,16 @@ inline auto on_cuda() { return doctest::skip(!is_available(Device::cuda)); }
 inline const Backend& cuda() { return backend(Device::cuda); }
 inline const Backend& twin() { return backend(Device::cpu); }
 
+/// Sets the precision of float32 products for as long as it lives: else it is TF32's, whose roundings of 5e-4 are too
+/// large for most comparisons.
+class PrecisionGuard {
+ public:
+  explicit PrecisionGuard(Precision precision) { cuda_functions()->set_precision(precision); }
+  ~PrecisionGuard() { cuda_functions()->set_precision(Precision::tf32); }
+  PrecisionGuard(const PrecisionGuard&) = delete;
+  PrecisionGuard& operator=(const PrecisionGuard&) = delete;
+};
+
 inline Tensor to_cuda(const Tensor& t) { return t.defined() ? t.to(Device::cuda) : t; }
 /// On the CPU, in float64 if floating: what a twin computes with.
 inline Tensor to_twin(const Tensor& t) {

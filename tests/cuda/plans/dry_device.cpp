@@ -110,6 +110,7 @@ const DeviceFunctions* cuda_functions() {
       .release_cached_memory = testing::nothing,
       .synchronize = [] { testing::expect_no_recording("synchronize"); },
       .set_precision = testing::nothing,
+      .unplanned_convolutions = [] { return std::int64_t{0}; },
       .begin_capture = [] { testing::recording = true; },
       .end_capture = []() -> std::shared_ptr<const void> {
         testing::recording = false;
