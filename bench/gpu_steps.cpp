@@ -104,10 +104,10 @@ class AdversarialStep final : public DeviceStep {
     const auto work = [&](const CapturedStep::Inputs& in, Doing doing) {
       return learn(which, {in.tensors[0], in.tensors[1], in.tensors[2], in.draws[0]}, doing);
     };
-    const auto outputs = step(inputs, work, [&] {
-      if (which != Update::generator) discriminator_.begin_update();
-      if (which != Update::discriminator) generator_.begin_update();
-    });
+    std::vector<duel::Player*> learning;
+    if (which != Update::generator) learning.push_back(&discriminator_);
+    if (which != Update::discriminator) learning.push_back(&generator_);
+    const auto outputs = duel::learn(step, inputs, work, {&generator_, &discriminator_}, learning);
     if (telling == Telling::nothing) return;
     for (const auto& [name, loss] : outputs) losses.push_back(loss.item());
   }
@@ -153,14 +153,15 @@ class CycleStep final : public DeviceStep {
 
   Losses run(std::int64_t number, Telling telling) override {
     const std::size_t i = static_cast<std::size_t>(number) % a_.size();
-    const auto made = generator_step_(
-        {"", {a_[i], b_[i]}, {}},
-        [this](const CapturedStep::Inputs& in, Doing doing) { return learn_generators(in.tensors, doing); },
-        [this] { generator_player_.begin_update(); });
-    const auto judged = discriminator_step_(
-        {"", {a_[i], b_[i], made[1].second, made[2].second}, {}},
+    const std::vector<duel::Player*> players{&generator_player_, &discriminator_player_};
+    const auto made =
+        duel::learn(generator_step_, {"", {a_[i], b_[i]}, {}},
+                    [this](const CapturedStep::Inputs& in, Doing doing) { return learn_generators(in.tensors, doing); },
+                    players, {&generator_player_});
+    const auto judged = duel::learn(
+        discriminator_step_, {"", {a_[i], b_[i], made[1].second, made[2].second}, {}},
         [this](const CapturedStep::Inputs& in, Doing doing) { return learn_discriminators(in.tensors, doing); },
-        [this] { discriminator_player_.begin_update(); });
+        players, {&discriminator_player_});
     if (telling == Telling::nothing) return {};
     return {made[0].second.item(), judged[0].second.item()};
   }

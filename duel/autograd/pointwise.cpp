@@ -6,6 +6,7 @@
 
 #include "duel/autograd/compare.h"
 #include "duel/autograd/pointwise_kernels.h"
+#include "duel/tensor/kept_cast.h"
 
 namespace duel {
 namespace {
@@ -223,7 +224,9 @@ Variable cast(const Variable& x, DType dtype) {
   check(is_floating(x.dtype()) && is_floating(dtype), "cast", "from ", x.dtype(), " to ", dtype,
         ": only between floating types");
   if (dtype == x.dtype()) return x;
-  return record("cast", {x}, x.value().to(dtype),
+  const bool may_be_kept = x.node() && x.node()->is_leaf() && x.dtype() == DType::float32 && dtype == DType::bfloat16;
+  const Tensor kept = may_be_kept ? kept_cast(x.value()) : Tensor();
+  return record("cast", {x}, kept.defined() ? kept : x.value().to(dtype),
                 [from = x.dtype()](const Backward& b) -> Variables { return {cast(b.grad, from)}; });
 }
 

@@ -1,10 +1,12 @@
-// Optimiser steps of many parameters in one launch; the formulas are those of PyTorch. An element costs the memory it
-// is read from and written to once, whatever the number of parameters.
+// Optimiser steps of many parameters in one launch, with the averages and bfloat16 copies that follow them; the
+// formulas are those of PyTorch. An element costs the memory it is read from and written to once, whatever the number
+// of parameters.
 #include <cmath>
 #include <cstring>
 
 #include "duel/cuda/kernels.h"
 #include "duel/cuda/strided.cuh"
+#include "duel/tensor/functors.h"
 
 namespace duel::cuda {
 namespace {
@@ -18,8 +20,10 @@ constexpr std::int64_t kBlockElements = 16 * kThreads;
 template <class T>
 struct Group {
   T* param[kMostParameters];
-  const T* grad[kMostParameters];
-  T* state[kStates][kMostParameters];  // null where there is none
+  const T* grad[kMostParameters];  // this and what is below: null where there is none
+  T* state[kStates][kMostParameters];
+  T* average[kMostParameters];
+  bfloat16* cast[kMostParameters];
   std::int64_t numel[kMostParameters];
   std::uint32_t first_block[kMostParameters + 1];
   std::int32_t count;
@@ -117,19 +121,57 @@ struct RmsProp {
   }
 };
 
-// V elements from i on of a parameter.
+// What one parameter's elements are found by, at one of them.
+template <class T>
+struct Place {
+  T* param;
+  const T* grad;
+  T *first, *second, *average;
+  bfloat16* cast;
+
+  __device__ Place at(std::int64_t i) const {
+    const auto moved = [i](auto* p) { return p ? p + i : p; };
+    return {param + i, moved(grad), moved(first), moved(second), moved(average), moved(cast)};
+  }
+  __device__ bool is_aligned() const {
+    const auto places = reinterpret_cast<std::uintptr_t>(param) | reinterpret_cast<std::uintptr_t>(grad) |
+                        reinterpret_cast<std::uintptr_t>(first) | reinterpret_cast<std::uintptr_t>(second) |
+                        reinterpret_cast<std::uintptr_t>(average) | reinterpret_cast<std::uintptr_t>(cast);
+    return places % sizeof(Pack<T, kPack<T>>) == 0;
+  }
+};
+
+// V elements of a parameter, and what follows them. `share`: of a parameter in its average.
 template <int V, class T, class Update>
-__device__ inline void update_elements(const Update& update, T* param, const T* grad, T* first, T* second) {
+__device__ inline void update_elements(const Update& update, T share, const Place<T>& at) {
   using P = Pack<T, V>;
-  P p = *reinterpret_cast<P*>(param), s{}, t{};
-  const P g = *reinterpret_cast<const P*>(grad);
-  if (first) s = *reinterpret_cast<P*>(first);
-  if (second) t = *reinterpret_cast<P*>(second);
-  DUEL_UNROLL
-  for (int j = 0; j < V; ++j) update(p.v[j], g.v[j], s.v[j], t.v[j], first != nullptr);
-  *reinterpret_cast<P*>(param) = p;
-  if (first) *reinterpret_cast<P*>(first) = s;
-  if (second) *reinterpret_cast<P*>(second) = t;
+  P p = *reinterpret_cast<P*>(at.param);
+  if (at.grad) {
+    const P g = *reinterpret_cast<const P*>(at.grad);
+    P s{}, t{};
+    if (at.first) s = *reinterpret_cast<P*>(at.first);
+    if (at.second) t = *reinterpret_cast<P*>(at.second);
+    DUEL_UNROLL
+    for (int j = 0; j < V; ++j) update(p.v[j], g.v[j], s.v[j], t.v[j], at.first != nullptr);
+    *reinterpret_cast<P*>(at.param) = p;
+    if (at.first) *reinterpret_cast<P*>(at.first) = s;
+    if (at.second) *reinterpret_cast<P*>(at.second) = t;
+  }
+  if (at.average) {
+    P a = p;
+    if (share != 1) {
+      a = *reinterpret_cast<P*>(at.average);
+      DUEL_UNROLL
+      for (int j = 0; j < V; ++j) a.v[j] = functors::lerp::apply(a.v[j], p.v[j], share, T(0));
+    }
+    *reinterpret_cast<P*>(at.average) = a;
+  }
+  if (at.cast) {
+    Pack<bfloat16, V> rounded;
+    DUEL_UNROLL
+    for (int j = 0; j < V; ++j) rounded.v[j] = bfloat16(static_cast<float>(p.v[j]));
+    *reinterpret_cast<Pack<bfloat16, V>*>(at.cast) = rounded;
+  }
 }
 
 template <template <class> class Update, class T, class Step>
@@ -137,24 +179,30 @@ __global__ void __launch_bounds__(kThreads) update_kernel(Group<T> group, Contro
   if (!control.is_good()) return;
   const int parameter = group.parameter_of(blockIdx.x);
   __shared__ Update<T> shared;
-  if (threadIdx.x == 0) shared = Update<T>::of(control.step_of(parameter));
+  __shared__ T shared_share;
+  if (threadIdx.x == 0) {
+    const Step step = control.step_of(parameter);
+    shared = Update<T>::of(step);
+    shared_share = static_cast<T>(step.average_share);
+  }
   __syncthreads();
   const Update<T> update = shared;
-  T* const param = group.param[parameter];
-  const T* const grad = group.grad[parameter];
-  T *const first = group.state[0][parameter], *const second = group.state[1][parameter];
-  const auto at = [](T* state, std::int64_t i) { return state ? state + i : nullptr; };
+  const T share = shared_share;
+  const Place<T> place{group.param[parameter],    group.grad[parameter],    group.state[0][parameter],
+                       group.state[1][parameter], group.average[parameter], group.cast[parameter]};
   const std::int64_t begin = std::int64_t{blockIdx.x - group.first_block[parameter]} * kBlockElements;
   const std::int64_t end =
       begin + kBlockElements < group.numel[parameter] ? begin + kBlockElements : group.numel[parameter];
   constexpr int V = kPack<T>;
-  const auto places = reinterpret_cast<std::uintptr_t>(param) | reinterpret_cast<std::uintptr_t>(grad) |
-                      reinterpret_cast<std::uintptr_t>(first) | reinterpret_cast<std::uintptr_t>(second);
-  const std::int64_t whole = places % sizeof(Pack<T, V>) == 0 ? end - (end - begin) % V : begin;
+  const std::int64_t whole = place.is_aligned() ? end - (end - begin) % V : begin;
   for (std::int64_t i = begin + V * static_cast<std::int64_t>(threadIdx.x); i < whole; i += V * kThreads)
-    update_elements<V>(update, param + i, grad + i, at(first, i), at(second, i));
-  for (std::int64_t i = whole + threadIdx.x; i < end; i += kThreads)
-    update_elements<1>(update, param + i, grad + i, at(first, i), at(second, i));
+    update_elements<V>(update, share, place.at(i));
+  for (std::int64_t i = whole + threadIdx.x; i < end; i += kThreads) update_elements<1>(update, share, place.at(i));
+}
+
+template <class T>
+T* pointer(const Tensor& t) {
+  return t.defined() ? t.mutable_data<T>() : nullptr;
 }
 
 template <class T>
@@ -164,9 +212,10 @@ Group<T> group_of(std::span<const ParameterTensors> parameters) {
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const ParameterTensors& t = parameters[i];
     group.param[i] = t.param.mutable_data<T>();
-    group.grad[i] = t.grad.data<T>();
-    for (std::size_t s = 0; s < kStates; ++s)
-      group.state[s][i] = t.state[s].defined() ? t.state[s].mutable_data<T>() : nullptr;
+    group.grad[i] = t.grad.defined() ? t.grad.data<T>() : nullptr;
+    for (std::size_t s = 0; s < kStates; ++s) group.state[s][i] = pointer<T>(t.state[s]);
+    group.average[i] = pointer<T>(t.average);
+    group.cast[i] = pointer<bfloat16>(t.cast);
     group.numel[i] = t.param.numel();
     group.first_block[i] = static_cast<std::uint32_t>(blocks);
     blocks += ceil_div(t.param.numel(), kBlockElements);

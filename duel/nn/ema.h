@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "duel/nn/module.h"
+#include "duel/nn/optim.h"
 #include "duel/tensor/backend.h"
 
 namespace duel {
@@ -34,11 +35,7 @@ template <class Model>
 class Ema {
  public:
   Ema(Model& source, double decay, std::int64_t start = 0, EmaBuffers buffers = EmaBuffers::copy)
-      : model(clone(source)), decay_(checked(decay)), start_(start), buffers_(buffers) {
-    State of_source;
-    source.visit(of_source);
-    if (detail::flat_buffer(of_source.parameters).defined()) flatten_parameters(model);
-  }
+      : model(clone(source)), decay_(checked(decay)), start_(start), buffers_(buffers) {}
 
   double decay() const { return decay_; }
   /// For decays that change with the step, as `ema_decay`; not part of any state.
@@ -46,29 +43,25 @@ class Ema {
 
   /// `step` counts from 0.
   void update(Model& source, std::int64_t step) {
+    for (const Average& a : averages(source, step)) move(a);
+  }
+  /// What `update` moves, for the optimiser of the source's parameters to do in its own pass, in place of `update`:
+  /// see Optimizer::set_averages.
+  std::vector<Average> averages(Model& source, std::int64_t step) {
     State from, to;
     source.visit(from);
     model.visit(to);
-    check(from.parameters.size() == to.parameters.size() && from.buffers.size() == to.buffers.size(), "Ema::update",
+    check(from.parameters.size() == to.parameters.size() && from.buffers.size() == to.buffers.size(), "Ema",
           "the source has other parameters or buffers than the model that was averaged first");
-    // An optimiser has the source's in one buffer: then one pass over two such does.
-    const Tensor all_from = detail::flat_buffer(from.parameters), all_to = detail::flat_buffer(to.parameters);
-    if (all_from.defined() && all_to.defined() && all_from.numel() == all_to.numel() && step >= start_) {
-      lerp(all_to, all_from);
-      from.parameters.clear();
-    }
-    for (std::size_t i = 0; i < from.parameters.size(); ++i) {
-      if (step < start_)
-        to.parameters[i].copy_(from.parameters[i]);
-      else
-        lerp(to.parameters[i], from.parameters[i]);
-    }
+    const double share = step < start_ ? 1 : 1 - decay_;
+    std::vector<Average> found;
+    for (std::size_t i = 0; i < from.parameters.size(); ++i)
+      found.push_back({from.parameters[i], to.parameters[i], share});
     for (std::size_t i = 0; i < to.buffers.size(); ++i) {
-      if (step < start_ || buffers_ == EmaBuffers::copy || !is_floating(to.buffers[i].dtype()))
-        to.buffers[i].copy_(from.buffers[i]);
-      else
-        lerp(to.buffers[i], from.buffers[i]);
+      const bool copies = buffers_ == EmaBuffers::copy || !is_floating(to.buffers[i].dtype());
+      found.push_back({from.buffers[i], to.buffers[i], copies ? 1 : share});
     }
+    return found;
   }
 
   Model model;
@@ -85,9 +78,13 @@ class Ema {
     return decay;
   }
 
-  void lerp(const Tensor& average, const Tensor& now) const {
-    backend(now.device()).binary(BinaryOp::lerp, average, now, average, {1 - decay_});
-    average.storage()->bump_version();
+  static void move(const Average& a) {
+    if (a.share == 1) {
+      Tensor(a.average).copy_(a.source);
+      return;
+    }
+    backend(a.source.device()).binary(BinaryOp::lerp, a.average, a.source, a.average, {a.share});
+    a.average.storage()->bump_version();
   }
 
   double decay_;

@@ -5,14 +5,22 @@
 
 #include "duel/autograd/pointwise.h"
 #include "duel/autograd/reduce.h"
+#include "duel/tensor/kept_cast.h"
 #include "duel/tensor/nearest.h"
 
 namespace duel {
 namespace {
 
-// `grad` with the strides of `param`, as the kernels want it.
+// Whether elements lie in the same order: strides of dimensions of size 1 say nothing.
+bool lie_alike(const Tensor& a, const Tensor& b) {
+  bool alike = a.shape() == b.shape();
+  for (int d = 0; d < a.dim() && alike; ++d) alike = a.size(d) == 1 || a.strides()[d] == b.strides()[d];
+  return alike;
+}
+
+// `grad` in the order of `param`, as the kernels want it.
 Tensor laid_out_like(const Tensor& param, const Tensor& grad) {
-  if (grad.strides() == param.strides()) return grad;
+  if (lie_alike(grad, param)) return grad;
   Tensor copy = Tensor::empty_like(param);
   backend(copy.device()).copy(grad, copy);
   return copy;
@@ -82,6 +90,9 @@ Optimizer::Optimizer(Flat flat, double lr) : flat_(flat.buffer), lr_(checked_rat
     parameters_.push_back(std::move(p));
   }
   lr_scales_.assign(names_.size(), 1);
+  average_of_.assign(names_.size(), kNone);
+  casts_.resize(names_.size());
+  wanted_casts_.resize(names_.size());
 }
 
 void Optimizer::set_lr(double lr) { lr_ = checked_rate(lr); }
@@ -153,33 +164,114 @@ void Optimizer::begin_step() {
   std::int64_t* const missed = missed_steps_.defined() ? missed_steps_.mutable_data<std::int64_t>() : nullptr;
   std::vector<Share> shares;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    if (is_frozen(i))
-      ++missed[i];
-    else
-      shares.push_back({.rate = lr_ * lr_scales_[i], .step = missed ? step - missed[i] : step});
+    if (is_frozen(i)) ++missed[i];
+    if (!takes_part(i)) continue;
+    shares.push_back({.rate = lr_ * lr_scales_[i],
+                      .step = std::max<std::int64_t>(1, missed ? step - missed[i] : step),  // 0: frozen from the start
+                      .average_share = average_of_[i] == kNone ? 0 : averages_[average_of_[i]].share});
   }
+  for (const Average& a : averages_)
+    if (is_apart(a)) shares.push_back({.rate = 0, .step = 1, .average_share = a.share});
   const std::span<const double> prepared = prepare(shares);
   if (flat_.device() == Device::cpu || shares.empty()) return;
-  const auto parameters = static_cast<std::int64_t>(parameters_.size());
-  const auto members = static_cast<std::int64_t>(prepared.size() / shares.size());
-  if (!device_steps_.defined())
-    device_steps_ = Tensor::zeros({parameters, members}, {.dtype = DType::float64, .device = flat_.device()});
-  device_steps_.slice(0, 0, static_cast<std::int64_t>(shares.size()))
-      .copy_(Tensor::from(prepared, {static_cast<std::int64_t>(shares.size()), members}));
+  const auto rows = static_cast<std::int64_t>(shares.size());
+  const Tensor table = Tensor::from(prepared, {rows, static_cast<std::int64_t>(prepared.size() / shares.size())});
+  if (Tensor& there = device_steps_[rows]; there.defined())
+    there.copy_(table);
+  else
+    there = table.to(flat_.device());
+}
+
+std::vector<ParameterTensors> Optimizer::taking_part(const Variables& grads) const {
+  std::vector<ParameterTensors> found;
+  for (std::size_t i = 0; i < grads.size(); ++i) {
+    if (!takes_part(i)) continue;
+    ParameterTensors& t = found.emplace_back();
+    t.param = parameters_[i].value();
+    if (average_of_[i] != kNone) t.average = averages_[average_of_[i]].average;
+    t.cast = casts_[i];
+    if (is_frozen(i)) continue;
+    t.grad = laid_out_like(t.param, grads[i].value());
+    for (std::size_t s = 0; s < state_.size(); ++s) t.state[s] = state_[s].second[i];
+  }
+  for (const Average& a : averages_) {
+    if (!is_apart(a)) continue;
+    ParameterTensors& t = found.emplace_back();
+    t.param = a.source;
+    t.average = a.average;
+  }
+  return found;
 }
 
 void Optimizer::update(const Variables& grads, const Tensor& loss) {
   check_gradients(grads);
-  std::vector<ParameterTensors> updated;
-  for (std::size_t i = 0; i < grads.size(); ++i) {
-    if (is_frozen(i)) continue;
-    const Tensor& param = parameters_[i].value();
-    updated.push_back({param, laid_out_like(param, grads[i].value())});
-    for (std::size_t s = 0; s < state_.size(); ++s) updated.back().state[s] = state_[s].second[i];
+  for (std::size_t i = 0; i < parameters_.size(); ++i)
+    wanted_casts_[i] = wanted_casts_[i] || wants_cast(parameters_[i].value());
+  const std::vector<ParameterTensors> moved = taking_part(grads);
+  if (moved.empty()) return;
+  const auto table = device_steps_.find(std::ssize(moved));
+  check(flat_.device() == Device::cpu || table != device_steps_.end(), "Optimizer::update",
+        "begin_step comes before it, with the same frozen parameters and averages");
+  apply(moved, {flat_.device() == Device::cpu ? Tensor() : table->second, loss});
+  for (const Average& a : averages_) {
+    if (a.source.dtype() != flat_.dtype())
+      Tensor(a.average).copy_(a.source);
+    else
+      a.average.storage()->bump_version();
   }
-  if (updated.empty()) return;
-  apply(updated, {device_steps_, loss});
   flat_.storage()->bump_version();
+  for (std::size_t i = 0; i < casts_.size(); ++i) {
+    if (!casts_[i].defined()) continue;
+    casts_[i].storage()->bump_version();
+    keep_cast(parameters_[i].value(), casts_[i]);
+  }
+}
+
+void Optimizer::set_averages(std::vector<Average> averages) {
+  std::vector<std::size_t> average_of(parameters_.size(), kNone);
+  std::map<std::int64_t, std::size_t> parameter_at;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) parameter_at[parameters_[i].value().offset()] = i;
+  for (std::size_t i = 0; i < averages.size(); ++i) {
+    const auto& [source, average, share] = averages[i];
+    check(lie_alike(source, average) && source.is_dense() && source.dtype() == average.dtype() &&
+              source.device() == average.device() && source.device() == flat_.device(),
+          "Optimizer::set_averages", source, " ", source.strides(), " and its average ", average, " ",
+          average.strides(), " differ, or are not on the parameters' device, ", name_of(flat_.device()));
+    check(share >= 0 && share <= 1 && (share == 1 || source.dtype() == flat_.dtype()), "Optimizer::set_averages",
+          "a share must lie in [0, 1], and be 1 for tensors of another dtype than the parameters' ", flat_.dtype(),
+          ", got ", share, " of ", source);
+    if (source.storage() != flat_.storage()) continue;
+    const auto found = parameter_at.find(source.offset());
+    check(found != parameter_at.end() && parameters_[found->second].shape() == source.shape(),
+          "Optimizer::set_averages", source, " lies among the parameters and is none of them");
+    average_of[found->second] = i;
+  }
+  averages_ = std::move(averages);
+  average_of_ = std::move(average_of);
+}
+
+std::size_t Optimizer::keep_casts() {
+  if (!keeps_casts_) return 0;
+  for (std::size_t i = 0; i < casts_.size(); ++i) {
+    if (!wanted_casts_[i]) continue;
+    const Tensor& param = parameters_[i].value();
+    Tensor& copy = casts_[i];
+    if (copy.defined() && keeps_cast(param, copy)) continue;
+    if (!copy.defined()) {
+      const Tensor memory = Tensor::empty({param.numel()}, {.dtype = DType::bfloat16, .device = param.device()});
+      copy = Tensor(memory.storage(), param.shape(), param.strides(), 0, DType::bfloat16);
+    }
+    copy.copy_(param);
+    keep_cast(param, copy);
+  }
+  return static_cast<std::size_t>(std::count(wanted_casts_.begin(), wanted_casts_.end(), true));
+}
+
+void Optimizer::check_casts() {
+  for (std::size_t i = 0; i < casts_.size(); ++i)
+    keeps_casts_ = keeps_casts_ && (!casts_[i].defined() || keeps_cast(parameters_[i].value(), casts_[i]));
+  if (keeps_casts_) return;
+  casts_.assign(parameters_.size(), {});
 }
 
 void Optimizer::visit(Visitor& v) {
@@ -233,7 +325,8 @@ AdamStep Adam::adam_step(const Share& share) const {
           .eps = options_.eps,
           .weight_decay = options_.weight_decay,
           .correction1 = 1 - std::pow(options_.beta1, t),
-          .correction2 = 1 - std::pow(options_.beta2, t)};
+          .correction2 = 1 - std::pow(options_.beta2, t),
+          .average_share = share.average_share};
 }
 
 AdamStep AdamW::adam_step(const Share& share) const {
@@ -272,7 +365,8 @@ std::span<const double> Sgd::prepare(const std::vector<Share>& shares) {
     prepared_.push_back({.rate = share.rate,
                          .momentum = options_.momentum,
                          .weight_decay = options_.weight_decay,
-                         .gradient_share = share.step == 1 ? 1 : 1 - options_.dampening});
+                         .gradient_share = share.step == 1 ? 1 : 1 - options_.dampening,
+                         .average_share = share.average_share});
   return members_of(prepared_);
 }
 
@@ -296,8 +390,11 @@ void RmsProp::set_beta2(double alpha) {
 std::span<const double> RmsProp::prepare(const std::vector<Share>& shares) {
   prepared_.clear();
   for (const Share& share : shares)
-    prepared_.push_back(
-        {.rate = share.rate, .alpha = options_.alpha, .eps = options_.eps, .weight_decay = options_.weight_decay});
+    prepared_.push_back({.rate = share.rate,
+                         .alpha = options_.alpha,
+                         .eps = options_.eps,
+                         .weight_decay = options_.weight_decay,
+                         .average_share = share.average_share});
   return members_of(prepared_);
 }
 

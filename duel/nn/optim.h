@@ -1,8 +1,9 @@
 // Optimisers, with PyTorch's formulas and defaults. Each keeps its model's parameters in one flat buffer and its state
-// in others laid out alike. Rates, their factors and betas are not state: whoever sets them by a schedule sets them
-// again after a resume.
+// in others laid out alike, and moves what follows the parameters in the same pass. Rates, their factors and betas are
+// not state: whoever sets them by a schedule sets them again after a resume.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -12,6 +13,13 @@
 #include "duel/tensor/backend.h"
 
 namespace duel {
+
+/// A tensor that follows another of its shape, dtype and strides: average += share * (source - average), share in
+/// [0, 1]; 1 copies.
+struct Average {
+  Tensor source, average;
+  double share;
+};
 
 /// Updates the parameters of one model. They stay where they are from its construction on: write them in place only.
 /// `step` throws when something has moved them since, such as a second optimiser over a model that shares them.
@@ -34,6 +42,20 @@ class Optimizer {
   /// Updates the parameters, by work on their device alone. If a `loss` is given, one element on that device, and it is
   /// not finite by then, nothing changes.
   void update(const Variables& grads, const Tensor& loss = {});
+
+  /// What every update moves besides from now on, in its pass over the parameters: averages of parameters as they then
+  /// are, frozen ones too, and of any other tensors on their device (see Ema::averages). Set anew before `begin_step`
+  /// where shares change; recorded updates go on with as many of the same tensors. Those of another dtype than the
+  /// parameters' can only be copies. Throws for tensors that differ in shape, dtype, strides or device.
+  void set_averages(std::vector<Average> averages);
+  const std::vector<Average>& averages() const { return averages_; }
+
+  /// Keeps bfloat16 copies of those parameters that were converted to it since (see mixed_precision.h): updates write
+  /// them, passes through the network read them. To be called before work that may be recorded, of which it makes
+  /// another variant; returns how many it keeps. Makes good those that are stale since somebody wrote the parameters.
+  std::size_t keep_casts();
+  /// To be called after such work: has it written parameters after their update, none are kept from now on.
+  void check_casts();
 
   double lr() const { return lr_; }
   void set_lr(double lr);
@@ -75,6 +97,7 @@ class Optimizer {
   struct Share {
     double rate;
     std::int64_t step;  ///< which one of this parameter's it is, from 1
+    double average_share = 0;
   };
 
  private:
@@ -83,11 +106,18 @@ class Optimizer {
     std::vector<std::pair<std::string, Variable>> named;
   };
   Optimizer(Flat flat, double lr);
-  /// Turns the shares of those that are not frozen into what the kernel takes, kept until the next call.
+  /// Turns the shares of those that take part in an update into what the kernel takes, kept until the next call.
   virtual std::span<const double> prepare(const std::vector<Share>& shares) = 0;
   /// What was prepared last, of these parameters.
   virtual void apply(std::span<const ParameterTensors> parameters, const UpdateControl& control) = 0;
   void check_gradients(const Variables& grads) const;
+  bool takes_part(std::size_t i) const { return !is_frozen(i) || average_of_[i] != kNone || casts_[i].defined(); }
+  /// Of another tensor than the parameters, for the kernel.
+  bool is_apart(const Average& a) const {
+    return a.source.dtype() == flat_.dtype() && a.source.storage() != flat_.storage();
+  }
+  /// What the kernel is to move, in the order of the shares that were prepared.
+  std::vector<ParameterTensors> taking_part(const Variables& grads) const;
 
   Tensor flat_;
   std::vector<std::string> names_;
@@ -98,7 +128,15 @@ class Optimizer {
   std::int64_t freezes_ = 0;
   Tensor steps_ = Tensor::zeros({}, {.dtype = DType::int64});
   Tensor missed_steps_;  ///< int64, per parameter, those while it was frozen; undefined until one is
-  Tensor device_steps_;  ///< what was prepared, where the parameters are; undefined if that is on the CPU
+  /// What was prepared, where the parameters are, by the number of rows: recorded updates read it there. None on the
+  /// CPU.
+  std::map<std::int64_t, Tensor> device_steps_;
+  std::vector<Average> averages_;
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  std::vector<std::size_t> average_of_;  ///< each parameter: which one of averages_, or kNone
+  std::vector<Tensor> casts_;            ///< of each parameter, or undefined
+  std::vector<bool> wanted_casts_;       ///< likewise: whether a pass before an update has asked for one
+  bool keeps_casts_ = true;
 };
 
 /// The gradients that `optimizer.step` takes: `grad(loss, optimizer.parameters())`, but undefined, and not computed,

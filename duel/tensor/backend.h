@@ -59,23 +59,29 @@ struct AdamStep {
   double weight_decay = 0;     ///< added to the gradient (Adam) ...
   double decoupled_decay = 0;  ///< ... or taken from the parameter, times the rate (AdamW)
   double correction1, correction2;
+  double average_share = 0;  ///< of the parameter in its average: average += share * (param - average); 1 copies
 };
 
 struct SgdStep {
   double rate, momentum = 0, weight_decay = 0;
   double gradient_share = 1;  ///< of the gradient in the momentum buffer: 1 - dampening, and 1 in the first step
+  double average_share = 0;   ///< as AdamStep's
 };
 
 struct RmsPropStep {
   double rate, alpha, eps;
   double weight_decay = 0;
+  double average_share = 0;  ///< as AdamStep's
 };
 
-/// A parameter, its gradient, and what its optimiser keeps for it: Adam's exp_avg and exp_avg_sq, SGD's momentum (or
-/// undefined), RMSprop's square_avg. All of one shape, dtype and strides, and dense.
+/// A parameter, its gradient, what its optimiser keeps for it (Adam's exp_avg and exp_avg_sq, SGD's momentum or
+/// undefined, RMSprop's square_avg), and what follows it once it is updated. All of one shape, strides and, but for
+/// `cast`, dtype, and dense. Without a gradient nothing is updated, and what follows follows.
 struct ParameterTensors {
   Tensor param, grad;
   Tensor state[2]{};
+  Tensor average{};  ///< moved by the step's average_share; or undefined
+  Tensor cast{};     ///< bfloat16: the parameter, rounded; or undefined
 };
 
 /// What an update that is recorded now and done later finds in the memory of its device by then.

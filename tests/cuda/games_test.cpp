@@ -131,6 +131,13 @@ const std::vector<Case>& cases() {
                      o.order = UpdateOrder::shared;
                      o.regularisers.lecam = 0.3;
                    })},
+      {"weights limited, averaged now and then", adversarial("wgan",
+                                                             [](auto& o) {
+                                                               o.regularisers.clip = 0.05;
+                                                               o.g_steps = 2;
+                                                               o.ema_start = 0;
+                                                               o.ema_interval = 2;
+                                                             })},
       {"cycle", cycle, 16},
       {"pix2pix, dropout, pretraining", pix2pix, 16},
       {"variational auto-encoder", autoencoder},
@@ -204,7 +211,36 @@ TEST_CASE("games: recorded steps give the bits of steps that are not, told or un
   }
 }
 
+TEST_CASE("games: in bfloat16 too, and weights' copies are those that each pass would make" * on_cuda()) {
+  for (const Case& c : cases()) {
+    if (c.side > kSide) continue;  // they have nothing that others have not, and take a minute
+    CAPTURE(c.name);
+    Place place{.device = Device::cuda, .activations = DType::bfloat16};
+    const std::unique_ptr<Game> keeping = c.make(place);
+    place.capture = Capture::off;
+    const std::unique_ptr<Game> rounding = c.make(place);
+    DataLoader data = noise(c.side), again = noise(c.side);
+    for (int i = 0; i < 5; ++i) {
+      keeping->step(data);
+      rounding->step(again);
+      for (Player* player : rounding->players()) {
+        player->optimizer().parameters()[0].value().storage()->bump_version();
+        player->optimizer().check_casts();  // of which it keeps none from now on
+      }
+    }
+    std::size_t kept = 0;
+    for (Player* player : keeping->players()) kept += player->optimizer().keep_casts();
+    for (Player* player : rounding->players()) CHECK(player->optimizer().keep_casts() == 0);
+    CHECK(kept > 0);
+    std::int64_t replays = 0;
+    for (const CapturedStep* step : keeping->captured_steps()) replays += step->replays();
+    CHECK(replays >= 2);
+    CHECK(joined(differing(host_state(*keeping), host_state(*rounding), 0)) == "");
+  }
+}
+
 TEST_CASE("games: a device's steps are the CPU's, but for rounding" * on_cuda()) {
+  const PrecisionGuard guard(Precision::fp32);
   for (const Case& c : cases()) {
     CAPTURE(c.name);
     const Played cpu = play(c, {}, 2), device = play(c, {.device = Device::cuda}, 2);

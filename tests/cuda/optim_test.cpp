@@ -5,7 +5,8 @@ using namespace duel::testing;
 
 namespace {
 
-// The same parameters on the device and on the host, in one dtype; odd sizes, one empty, one that is not aligned.
+// The same parameters on the device and on the host, in one dtype; odd sizes, one empty, one that is not aligned. Some
+// have an average, some a copy in bfloat16, some no gradient.
 struct Problem {
   std::vector<ParameterTensors> here, there;  // host, device
 
@@ -29,6 +30,13 @@ struct Problem {
       add(h.param, d.param, false);
       add(h.grad, d.grad, false);
       for (std::size_t s = 0; s < states; ++s) add(h.state[s], d.state[s], s == 1 || states == 1);
+      if (i % 3 != 1) add(h.average, d.average, false);
+      if (i % 2 == 0) {
+        h.cast = h.param.to(DType::bfloat16);
+        d.cast = h.cast.to(Device::cuda);
+        d.cast.fill_(7);
+      }
+      if (i % 7 == 3) h.grad = d.grad = {};
       here.push_back(h);
       there.push_back(d);
     }
@@ -40,7 +48,9 @@ struct Problem {
       CAPTURE(i);
       const double few = here[i].param.dtype() == DType::float64 ? 1e-15 : 3e-7;
       CHECK(relative_error(there[i].param, here[i].param) <= few);
-      CHECK(relative_error(there[i].grad, here[i].grad) == 0);
+      if (here[i].grad.defined()) CHECK(relative_error(there[i].grad, here[i].grad) == 0);
+      if (here[i].average.defined()) CHECK(relative_error(there[i].average, here[i].average) <= few);
+      if (here[i].cast.defined()) CHECK(relative_error(there[i].cast, there[i].param.to(DType::bfloat16)) == 0);
       for (int s = 0; s < 2; ++s)
         if (here[i].state[s].defined()) CHECK(relative_error(there[i].state[s], here[i].state[s]) <= few);
     }
@@ -56,7 +66,8 @@ AdamStep adam_step(std::size_t i) {
           .weight_decay = i % 3 == 1 ? 0.1 : 0,
           .decoupled_decay = i % 3 == 2 ? 0.1 : 0,
           .correction1 = 1 - std::pow(0.5, t),
-          .correction2 = 1 - std::pow(0.99, t)};
+          .correction2 = 1 - std::pow(0.99, t),
+          .average_share = i % 2 ? 0.3 : 1};
 }
 
 template <class Step, class Make>
@@ -102,7 +113,8 @@ TEST_CASE("cuda sgd: with and without momentum" * on_cuda()) {
   for (const DType dtype : {DType::float32, DType::float64})
     for (const std::size_t states : {0, 1}) {
       Problem p(dtype, 6, states);
-      const SgdStep step{.rate = 0.1, .momentum = states ? 0.9 : 0, .weight_decay = 0.01, .gradient_share = 0.7};
+      const SgdStep step{
+          .rate = 0.1, .momentum = states ? 0.9 : 0, .weight_decay = 0.01, .gradient_share = 0.7, .average_share = 0.4};
       if (states == 0)
         check_update(&Backend::sgd, p, std::vector<SgdStep>(6, SgdStep{.rate = 0.1, .weight_decay = 0.01}));
       else
@@ -114,7 +126,8 @@ TEST_CASE("cuda rmsprop: as on the CPU" * on_cuda()) {
   for (const DType dtype : {DType::float32, DType::float64}) {
     Problem p(dtype, 6, 1);
     check_update(&Backend::rmsprop, p,
-                 std::vector<RmsPropStep>(6, {.rate = 0.01, .alpha = 0.9, .eps = 1e-3, .weight_decay = 0.1}));
+                 std::vector<RmsPropStep>(
+                     6, {.rate = 0.01, .alpha = 0.9, .eps = 1e-3, .weight_decay = 0.1, .average_share = 0.4}));
   }
 }
 
@@ -125,6 +138,11 @@ TEST_CASE("cuda optimisers: nothing is updated where the loss is not finite" * o
       const auto steps = steps_of<AdamStep>(2, adam_step);
       cuda().adam(p.there, steps, {.steps = {}, .loss = Tensor::scalar(loss, dtype, Device::cuda)});
       if (std::isfinite(loss)) twin().adam(p.here, steps, {});
+      for (ParameterTensors& d : p.there)
+        if (!std::isfinite(loss) && d.cast.defined()) {
+          CHECK(relative_error(d.cast, Tensor::full(d.cast.shape(), 7, {DType::bfloat16, Device::cuda})) == 0);
+          d.cast.copy_(d.param);
+        }
       p.check();
     }
   cuda().adam({}, {}, {});

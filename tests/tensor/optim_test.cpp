@@ -136,7 +136,7 @@ TEST_CASE("what is recorded now and done later: steps come in a tensor, and a lo
   for (Problem* q : {&given, &stopped, &later}) q->next_grad(1);
   const SgdStep s{.rate = 0.5, .momentum = 0.25, .weight_decay = 0.125, .gradient_share = 1};
   sgd(given, given.first, s);
-  const Tensor steps = Tensor::from({0.5, 0.25, 0.125, 1.0}, {1, 4});
+  const Tensor steps = Tensor::from({0.5, 0.25, 0.125, 1.0, 0.0}, {1, 5});
   const SgdStep none{.rate = 0};
   const auto run = [&](const Problem& q, const Tensor& loss) {
     const ParameterTensors tensors{q.param, q.grad, {q.first}};
@@ -147,4 +147,51 @@ TEST_CASE("what is recorded now and done later: steps come in a tensor, and a lo
   CHECK(values(later.first) == values(given.first));
   for (double loss : {NAN, INFINITY}) run(stopped, Tensor::scalar(loss));
   stopped.check();
+}
+
+TEST_CASE_TEMPLATE("what follows a parameter: its average and its copy in bfloat16, also without a gradient", T, float,
+                   double) {
+  const AdamStep adam_step{
+      .rate = 0.1, .beta1 = 0.5, .beta2 = 0.9, .eps = 1e-3, .correction1 = 0.5, .correction2 = 0.1};
+  for (const double share : {0.0, 0.25, 1.0})
+    for (const bool has_gradient : {true, false})
+      for_each_problem(dtype_of<T>(), [&](Problem& q) {
+        CAPTURE(share);
+        Problem alone(q.param, 1);
+        for (Problem* each : {&q, &alone}) each->next_grad(1);
+        Tensor average = gaussian(Tensor::empty_like(q.param), 9), cast = q.param.to(DType::bfloat16);
+        const std::vector<double> before = values(average);
+        const ParameterTensors tensors{q.param, has_gradient ? q.grad : Tensor(), {q.first, q.second}, average, cast};
+        AdamStep step = adam_step;
+        step.average_share = share;
+        cpu().adam({&tensors, 1}, {&step, 1}, {});
+        if (has_gradient) adam(alone, adam_step);
+        CHECK(values(q.param) == values(alone.param));
+        CHECK(values(cast.to(DType::float64)) == values(q.param.to(DType::bfloat16).to(DType::float64)));
+        std::vector<double> expected = before;
+        const std::vector<double> target = values(q.param);
+        for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += share * (target[i] - expected[i]);
+        CHECK(distance(values(average), share == 1 ? target : expected) <=
+              (share == 0 || share == 1 ? 0 : 2 * roundings(q.param.dtype())));
+        q.p = values(alone.param);
+        q.s = values(alone.first);
+        q.t = values(alone.second);
+      });
+}
+
+TEST_CASE("every optimiser lets averages follow") {
+  for (const bool is_sgd : {true, false}) {
+    Problem q(Tensor::empty({5}), 1);
+    q.next_grad(1);
+    const Tensor average = Tensor::zeros({5});
+    const ParameterTensors tensors{q.param, q.grad, {q.first}, average, {}};
+    const SgdStep sgd_step{.rate = 0.5, .average_share = 0.5};
+    const RmsPropStep rmsprop_step{.rate = 0.5, .alpha = 0.5, .eps = 1, .average_share = 0.5};
+    if (is_sgd)
+      cpu().sgd({&tensors, 1}, {&sgd_step, 1}, {});
+    else
+      cpu().rmsprop({&tensors, 1}, {&rmsprop_step, 1}, {});
+    const std::vector<double> target = values(q.param), moved = values(average);
+    for (std::size_t i = 0; i < moved.size(); ++i) CHECK(moved[i] == target[i] / 2);
+  }
 }

@@ -134,11 +134,19 @@ Numbers AdversarialGame::play(DataLoader& data) {
       rounds = discriminator_rounds(data);
       update_discriminator(rounds, numbers);
     }
-    for (std::int64_t i = 0; i < options_.g_steps; ++i) update_generator(generator_rounds(rounds), numbers);
+    for (std::int64_t i = 0; i < options_.g_steps; ++i) {
+      const Rounds next = generator_rounds(rounds);
+      if (i + 1 == options_.g_steps)
+        average_after(data.batch_size());
+      else
+        generator_player_.optimizer().set_averages({});
+      update_generator(next, numbers);
+    }
   } else {
-    update_together(discriminator_round(data), numbers);
+    const AdversarialRound round = discriminator_round(data);
+    average_after(data.batch_size());
+    update_together(round, numbers);
   }
-  average(data.batch_size());
   return numbers;
 }
 
@@ -151,9 +159,9 @@ void AdversarialGame::take_turn(DataLoader& data, Numbers& numbers) {
     Rounds rounds;
     for (std::int64_t i = 0; i < options_.learning.accumulations; ++i)
       rounds.push_back(generator_round(discriminator_round(data)));
+    average_after(data.batch_size());
     update_generator(rounds, numbers);
     switcher_->observe(numbers["g_loss"]);
-    average(data.batch_size());
   }
 }
 
@@ -191,15 +199,16 @@ void AdversarialGame::burn_in(std::int64_t batch) {
   discriminator_player_.optimizer().set_beta2(discriminator_optimizer(options_).beta2);
 }
 
-void AdversarialGame::average(std::int64_t batch) {
+void AdversarialGame::average_after(std::int64_t batch) {
+  Optimizer& optimizer = generator_player_.optimizer();
   const std::int64_t late = steps() + 1 - options_.ema_start;
-  if (late > 0 && late % options_.ema_interval != 0) return;
+  if (late > 0 && late % options_.ema_interval != 0) return optimizer.set_averages({});
   const auto seen = batch * options_.learning.accumulations;
   if (options_.ema_half_life > 0 || options_.burn_in.ema_half_life) {
     const std::optional<double> ramp = options_.ema_rampup > 0 ? std::optional(options_.ema_rampup) : std::nullopt;
     ema_.set_decay(ema_decay(options_.ema_half_life, seen * options_.ema_interval, (steps() + 1) * seen, ramp));
   }
-  ema_.update(networks_.generator, steps());
+  optimizer.set_averages(ema_.averages(networks_.generator, steps()));
 }
 
 void AdversarialGame::check_fits(const BatchShape& data) const {

@@ -155,7 +155,8 @@ class AdversarialGame final : public Game {
   Outputs run(CapturedStep& step, const Rounds& rounds, Penalty penalty, const CapturedStep::Work& work,
               const std::vector<Player*>& players);
   void take_turn(DataLoader& data, Numbers& numbers);
-  void average(std::int64_t batch);
+  /// Lets the generator's next update, the last of a step, move the average if that is due.
+  void average_after(std::int64_t batch);
   void burn_in(std::int64_t batch);
   Variable generate(const AdversarialRound& round);
 

@@ -4,18 +4,6 @@
 
 namespace duel {
 
-CapturedStep::Outputs Game::learn(CapturedStep& step, const CapturedStep::Inputs& inputs,
-                                  const CapturedStep::Work& work, const std::vector<Player*>& players) {
-  CapturedStep::Inputs all = inputs;
-  for (Player* player : players) {
-    if (player->is_watched()) return work(inputs, Doing::now);
-    all.variant += cat(", frozen ", player->optimizer().freezes());
-  }
-  return step(all, work, [&] {
-    for (Player* player : players) player->begin_update();
-  });
-}
-
 Batch Game::next_batch(DataLoader& data) const {
   Batch batch = data.next();
   for (Tensor* t : {&batch.pictures, &batch.targets, &batch.labels})

@@ -83,9 +83,11 @@ class Game {
     if constexpr (requires { module.compute_in(place_.activations); }) module.compute_in(place_.activations);
     return module;
   }
-  /// Does the work in which these players learn, recorded in `step` where that can be (see CapturedStep).
-  static CapturedStep::Outputs learn(CapturedStep& step, const CapturedStep::Inputs& inputs,
-                                     const CapturedStep::Work& work, const std::vector<Player*>& players);
+  /// As the function of this name, of all players.
+  CapturedStep::Outputs learn(CapturedStep& step, const CapturedStep::Inputs& inputs, const CapturedStep::Work& work,
+                              const std::vector<Player*>& learning) {
+    return duel::learn(step, inputs, work, players(), learning);
+  }
   /// The next batch, on the game's device.
   Batch next_batch(DataLoader& data) const;
   /// Names everything that the game holds, as a module's does.

@@ -69,4 +69,22 @@ void Player::keep_norms(const Variables& gradients) {
   }
 }
 
+CapturedStep::Outputs learn(CapturedStep& step, const CapturedStep::Inputs& inputs, const CapturedStep::Work& work,
+                            const std::vector<Player*>& players, const std::vector<Player*>& learning) {
+  CapturedStep::Inputs all = inputs;
+  for (Player* player : players) all.variant += cat(", casts ", player->optimizer().keep_casts());
+  bool is_watched = false;
+  for (Player* player : learning) {
+    is_watched = is_watched || player->is_watched();
+    all.variant +=
+        cat(", frozen ", player->optimizer().freezes(), ", averages ", player->optimizer().averages().size());
+  }
+  const auto begin = [&] {
+    for (Player* player : learning) player->begin_update();
+  };
+  const CapturedStep::Outputs outputs = is_watched ? work(inputs, Doing::now) : step(all, work, begin);
+  for (Player* player : players) player->optimizer().check_casts();
+  return outputs;
+}
+
 }  // namespace duel

@@ -71,4 +71,9 @@ class Player {
   std::vector<std::pair<std::string, double>> norms_;
 };
 
+/// Does the work in which `learning` learn, recorded in `step` where that can be (see CapturedStep). `players`: all
+/// whose networks it passes through, those that learn among them.
+CapturedStep::Outputs learn(CapturedStep& step, const CapturedStep::Inputs& inputs, const CapturedStep::Work& work,
+                            const std::vector<Player*>& players, const std::vector<Player*>& learning);
+
 }  // namespace duel
