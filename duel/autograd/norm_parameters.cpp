@@ -69,8 +69,7 @@ Variable scale_and_shift(Variable y, const Variable& gain, const Variable& bias)
 }
 
 Tensor reciprocal_stddev(const Tensor& var, double eps) {
-  const NoGrad no_grad;
-  return rsqrt(Variable(var) + eps).value();
+  return unary_kernel("reciprocal_stddev", UnaryOp::rsqrt, var, {eps});
 }
 
 }  // namespace duel

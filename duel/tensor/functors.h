@@ -52,7 +52,7 @@ DUEL_UNARY(expm1) { return math::expm1(x); }
 DUEL_UNARY(log) { return math::log(x); }
 DUEL_UNARY(log1p) { return math::log1p(x); }
 DUEL_UNARY(sqrt) { return std::sqrt(x); }
-DUEL_UNARY(rsqrt) { return T(1) / std::sqrt(x); }
+DUEL_UNARY(rsqrt) { return T(1) / std::sqrt(p == T(0) ? x : x + p); }  // of -0: -inf
 DUEL_UNARY(square) { return x * x; }
 DUEL_UNARY(reciprocal) { return T(1) / x; }
 DUEL_UNARY(pow) { return math::pow(x, p); }

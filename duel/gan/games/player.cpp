@@ -38,7 +38,8 @@ Tensor Player::learn(const std::vector<std::function<Variable()>>& losses, Doing
       const double value = value_of(one.value());
       mean += value / count;
     } else {
-      const Variable share = cast(one.detach(), DType::float64) / count;
+      Variable share = cast(one.detach(), DType::float64);
+      if (count > 1) share = share / count;
       recorded_mean = recorded_mean.defined() ? recorded_mean + share : share;
     }
     if (count > 1) one = one / count;
@@ -55,7 +56,9 @@ Tensor Player::learn(const std::vector<std::function<Variable()>>& losses, Doing
   }
   const NoGrad no_grad;
   const Variable watched = norm.defined() ? recorded_mean + 0 * Variable(norm) : recorded_mean;
-  health_.copy_((Variable(health_) + 0 * watched).value());
+  // health + 0 (watched - health): NaN from the first loss on that is not finite
+  backend(health_.device()).binary(BinaryOp::lerp, health_, watched.value(), health_, {0});
+  health_.storage()->bump_version();
   optimizer_->update(total, watched.value());
   return (recorded_mean + health_).value();
 }
