@@ -40,7 +40,7 @@ class Optimizer {
   /// Counts a step and puts its rates where `update` finds them: to be done before each.
   void begin_step();
   /// Updates the parameters, by work on their device alone. If a `loss` is given, one element on that device, and it is
-  /// not finite by then, nothing changes.
+  /// not finite by then, nothing changes but averages of other dtypes, which are copies.
   void update(const Variables& grads, const Tensor& loss = {});
 
   /// What every update moves besides from now on, in its pass over the parameters: averages of parameters as they then
@@ -128,8 +128,8 @@ class Optimizer {
   std::int64_t freezes_ = 0;
   Tensor steps_ = Tensor::zeros({}, {.dtype = DType::int64});
   Tensor missed_steps_;  ///< int64, per parameter, those while it was frozen; undefined until one is
-  /// What was prepared, where the parameters are, by the number of rows: recorded updates read it there. None on the
-  /// CPU.
+  /// Where the kernel finds what was prepared: a table for each number of rows, filled before every update, which stays
+  /// where recorded updates read it. None on the CPU.
   std::map<std::int64_t, Tensor> device_steps_;
   std::vector<Average> averages_;
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);

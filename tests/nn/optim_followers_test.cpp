@@ -99,7 +99,7 @@ TEST_CASE("bfloat16 copies of parameters that a pass converts are written with t
   CHECK(adam.keep_casts() == 1);
   const Tensor copy = kept_cast(weight.value());
   REQUIRE(copy.defined());
-  CHECK_FALSE(kept_cast(bias.value()).defined());  // it is asked for now
+  CHECK_FALSE(kept_cast(bias.value()).defined());  // asking makes the next update keep one
   for (int i = 0; i < 2; ++i) {
     update();
     adam.check_casts();
